@@ -1,0 +1,3 @@
+"""elastance."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,52 @@
+"""The GPU types elastance knows: names, memory and the power limits they were measured at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from elastance.errors import UnknownNameError
+
+
+@dataclass(frozen=True)
+class GpuType:
+    """One GPU type.
+
+    Attributes:
+        name: Short lower-case name, as in trace file names and on the command line.
+        model: Vendor's product name.
+        architecture: Vendor's architecture name.
+        memory_gib: Device memory, GiB.
+        power_limits_w: Power limits the public traces were measured at, ascending, W.
+    """
+
+    name: str
+    model: str
+    architecture: str
+    memory_gib: int
+    power_limits_w: tuple[int, ...]
+
+    @property
+    def max_power_w(self) -> int:
+        """Largest power limit, W."""
+        return self.power_limits_w[-1]
+
+
+GPUS: tuple[GpuType, ...] = (
+    GpuType("v100", "NVIDIA Tesla V100 PCIe", "Volta", 32, tuple(range(100, 251, 25))),
+    GpuType("a40", "NVIDIA A40", "Ampere", 48, tuple(range(100, 301, 25))),
+    GpuType("rtx6000", "NVIDIA Quadro RTX 6000", "Turing", 24, (*range(100, 251, 25), 260)),
+    GpuType("p100", "NVIDIA Tesla P100 PCIe", "Pascal", 16, tuple(range(125, 251, 25))),
+)
+"""The four GPU types of the public Zeus traces, in the order of the paper's tables."""
+
+
+def find_gpu(name: str) -> GpuType:
+    """Return the GPU type called `name` (case does not matter).
+
+    Raises:
+        UnknownNameError: No such GPU type; the message lists the nearest names.
+    """
+    for gpu in GPUS:
+        if gpu.name == name.lower():
+            return gpu
+    raise UnknownNameError("GPU", name, (gpu.name for gpu in GPUS))

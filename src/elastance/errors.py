@@ -1,0 +1,78 @@
+"""Typed errors: each message says what was wrong, which value, and what would be right.
+
+Everything elastance raises on purpose derives from `ElastanceError`; the command prints its message as one line
+and leaves with `ElastanceError.exit_status`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+class ElastanceError(Exception):
+    """Base of every error elastance raises on purpose."""
+
+    exit_status: ClassVar[int] = 2
+
+
+class InputError(ElastanceError, ValueError):
+    """A value the user gave is not usable; the message names it and what would be."""
+
+
+class UnknownNameError(InputError):
+    """A name that is not among the known ones.
+
+    Args:
+        kind: What was looked up, e.g. ``"GPU"``.
+        name: The name that was asked for.
+        known: Every name that would have been accepted.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind = kind
+        self.name = name
+        self.known = sorted(known)
+        self.nearest = difflib.get_close_matches(name, self.known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(self.nearest)}? " if self.nearest else ""
+        super().__init__(f"unknown {kind} {name!r}: {hint}known: {', '.join(self.known) or 'none'}")
+
+
+class TraceError(InputError):
+    """A trace file that cannot be used.
+
+    Args:
+        message: What is wrong and what would be right.
+        path: The file.
+        row: Line number in the file, counted from 1 (the header is line 1), where one line is to blame.
+        column: Column name, where one column is to blame.
+    """
+
+    def __init__(
+        self, message: str, *, path: Path | str, row: int | None = None, column: str | None = None
+    ) -> None:
+        self.path = str(path)
+        self.row = row
+        self.column = column
+        place = self.path
+        if row is not None:
+            place += f", row {row}"
+        if column is not None:
+            place += f", column {column}"
+        super().__init__(f"{place}: {message}")
+
+
+class DownloadError(ElastanceError):
+    """A public trace could not be fetched, or what arrived is not what was published."""
+
+
+class PolicyError(ElastanceError):
+    """A policy raised, or chose something that is not on offer."""
+
+
+class ConvergenceError(ElastanceError):
+    """A job could not reach its target metric."""
