@@ -55,6 +55,7 @@ class TraceError(InputError):
     def __init__(
         self, message: str, *, path: Path | str, row: int | None = None, column: str | None = None
     ) -> None:
+        self.reason = message
         self.path = str(path)
         self.row = row
         self.column = column

@@ -1,0 +1,89 @@
+"""How the command shows numbers, tables and progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+_WIDE_ENOUGH = 100
+"""Columns to use where the output is not a terminal."""
+
+
+def console() -> Console:
+    """Return a console on standard output; piped output is not squeezed into 80 columns."""
+    from rich.console import Console  # noqa: PLC0415
+
+    width = None if sys.stdout.isatty() else _WIDE_ENOUGH
+    return Console(width=width, highlight=False, markup=False, soft_wrap=False)
+
+
+def progress_bar(*columns: Any) -> Progress:  # noqa: ANN401
+    """Return a progress bar on standard error, where there is a terminal to see it."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    on_stderr = Console(stderr=True)
+    return Progress(*columns, console=on_stderr, transient=True, disable=not on_stderr.is_terminal)
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show progress while the block runs; gives a function to call with (done, total)."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with progress_bar(*columns) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def print_json(document: Any) -> None:  # noqa: ANN401
+    """Print one JSON document."""
+    print(json.dumps(document, indent=2, allow_nan=False))
+
+
+def write_json(path: Path, document: Any) -> None:  # noqa: ANN401
+    """Write one JSON document, whole or not at all."""
+    from elastance.files import replacing  # noqa: PLC0415
+
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        json.dump(document, file, allow_nan=False)
+        file.write("\n")
+
+
+def joules(value: float | None) -> str:
+    """Return an energy with a unit that suits it."""
+    return _scaled(value, (("GJ", 1e9), ("MJ", 1e6), ("kJ", 1e3), ("J", 1.0)))
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration with a unit that suits it."""
+    return _scaled(value, (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0)))
+
+
+def percent(fraction: float | None) -> str:
+    """Return a fraction in percent, with one decimal."""
+    return "-" if fraction is None else f"{100 * fraction:.1f} %"
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """Return a number with `digits` decimals; fewer once it is large."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}f}"  # noqa: PLR2004
+
+
+def _scaled(value: float | None, units: tuple[tuple[str, float], ...]) -> str:
+    if value is None:
+        return "-"
+    unit, size = next((pair for pair in units if abs(value) >= pair[1]), units[-1])
+    return f"{value / size:.3g} {unit}" if abs(value / size) < 1000 else f"{value / size:,.0f} {unit}"  # noqa: PLR2004

@@ -1,0 +1,53 @@
+"""`elastance policies`: what can decide."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+
+def policies(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """List every registered policy: its kind, what it does, and which is the default.
+
+    A policy is named on the command line by its name here, or as package.module:Class for one of your own; two
+    are joined with '+', for example thompson+max-power.
+
+    \b
+    Examples:
+      elastance policies
+      elastance policies --json
+    """  # noqa: D301
+    from elastance.policies import registered_policies  # noqa: PLC0415
+
+    infos = registered_policies()
+    if as_json:
+        document = {
+            "default": next(info.name for info in infos if info.is_default),
+            "policies": [
+                {
+                    "name": info.name,
+                    "kind": info.kind.value,
+                    "summary": info.summary,
+                    "default": info.is_default,
+                    "origin": info.origin or "elastance",
+                }
+                for info in infos
+            ],
+        }
+        print(json.dumps(document, indent=2))
+        return
+
+    from rich.table import Table  # noqa: PLC0415
+
+    from elastance.cli.output import console  # noqa: PLC0415
+
+    table = Table("policy", "kind", "what it does", box=None, pad_edge=False, header_style="bold")
+    for info in infos:
+        name = f"{info.name} (default)" if info.is_default else info.name
+        origin = f" [{info.origin}]" if info.origin else ""
+        table.add_row(name, info.kind.value, info.summary + origin)
+    console().print(table)

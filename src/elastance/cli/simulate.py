@@ -1,0 +1,313 @@
+"""`elastance simulate`: what would happen."""
+
+from __future__ import annotations
+
+import math
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from elastance.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from elastance.catalog import Workload
+    from elastance.job import Job
+    from elastance.simulate import Comparison, PolicyResult
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Try a decision on traces before touching a GPU."
+)
+
+
+@app.callback()
+def simulate() -> None:
+    """Try a decision on traces before touching a GPU."""
+
+
+@app.command("recurring")
+def recurring(
+    workload: Annotated[
+        str | None, typer.Option(help="One of the known workloads; librispeech unless --dataset is given.")
+    ] = None,
+    gpu: Annotated[str, typer.Option(help="GPU type.")] = "v100",
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            help="Policies to compare, separated by commas; see `elastance policies`.",
+            show_default="zeus,default,grid,oracle",
+        ),
+    ] = None,
+    eta_knob: Annotated[float, typer.Option(help="1 minimises energy, 0 time, between them both.")] = 0.5,
+    beta_knob: Annotated[
+        float, typer.Option(help="Stop a run at this multiple of the least cost so far; inf never does.")
+    ] = 2.0,
+    dataset: Annotated[str | None, typer.Option(help="Dataset, as in the traces.")] = None,
+    network: Annotated[str | None, typer.Option(help="Network, as in the traces.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="Optimizer, as in the traces.")] = None,
+    target_metric: Annotated[float | None, typer.Option(help="Stop a run when this is reached.")] = None,
+    max_epochs: Annotated[int | None, typer.Option(help="Longest a run may take.")] = None,
+    b0: Annotated[int | None, typer.Option(help="Your own batch size; must be on offer.")] = None,
+    recurrences: Annotated[
+        int | None, typer.Option(help="How often the job recurs.", show_default="2 x sizes x limits")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="One seed.", show_default="1")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Several seeds: 0:200 (the last not included) or 1,2,3.")
+    ] = None,
+    window_size: Annotated[
+        int, typer.Option(help="How many of the last runs of a batch size count; 0 = all.")
+    ] = 0,
+    traces: Annotated[
+        Path | None, typer.Option(help="Directory of trace files; see `elastance data list`.")
+    ] = None,
+    compat: Annotated[
+        bool, typer.Option("--compat", help="Replay the published simulator, defects included.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(help="Worker processes.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    history: Annotated[Path | None, typer.Option(help="Write every run to this JSON file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the result: .png, .svg or .pdf.")] = None,
+    theme: Annotated[str, typer.Option(help="Colours of the picture: light or dark.")] = "light",
+) -> None:
+    """Simulate a recurring job: which batch size and power limit, and what do they save?
+
+    Compares policies on a job that trains again and again, from recorded traces or, on a fresh machine, from
+    built-in models fitted to them. Savings are those of the last five recurrences against the user's own batch
+    size at the largest power limit.
+
+    \b
+    Examples:
+      elastance simulate recurring
+      elastance simulate recurring --workload cifar100 --gpu a40 --seeds 0:200 --jobs 2
+      elastance simulate recurring --eta-knob 1 --policy zeus,grid-early-stop --plot out.svg
+      elastance simulate recurring --policy mypackage.mymodule:MyPolicy,zeus
+      elastance simulate recurring --traces ~/zeus/trace --compat --history runs.json --json
+    """  # noqa: D301
+    from elastance.figures import check_picture_path, check_theme, draw_recurring, save_figure  # noqa: PLC0415
+    from elastance.files import check_writable  # noqa: PLC0415
+    from elastance.simulate import COMPARED_BY_DEFAULT, simulate_recurring  # noqa: PLC0415
+
+    from elastance.cli import output  # noqa: PLC0415
+
+    if plot is not None:
+        check_picture_path(plot)
+    colours = check_theme(theme)
+    if history is not None:
+        check_writable(history)
+    policies = COMPARED_BY_DEFAULT if policy is None else parse_names("--policy", policy)
+    job = _described_job(workload, dataset, network, optimizer, target_metric, max_epochs, b0)
+    with _user_modules(), output.counting("simulating") as on_progress:
+        comparison = simulate_recurring(
+            job,
+            gpu,
+            policies=policies,
+            eta=eta_knob,
+            beta=beta_knob,
+            recurrences=recurrences,
+            seeds=parse_seeds(seed, seeds),
+            window_size=window_size,
+            traces=traces,
+            compat=compat,
+            jobs=jobs,
+            on_progress=on_progress,
+        )
+    if history is not None:
+        output.write_json(history, comparison.histories())
+    if plot is not None:
+        save_figure(draw_recurring(comparison, theme=colours), plot)
+    if as_json:
+        output.print_json(comparison.to_json())
+    else:
+        _print_table(comparison)
+        for path in (history, plot):
+            if path is not None:
+                output.console().print(f"wrote {path}", style="dim")
+
+
+def parse_names(option: str, text: str) -> list[str]:
+    """Split a comma-separated list.
+
+    Raises:
+        InputError: A name is empty.
+    """
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise InputError(f"{option} {text!r}: expected names separated by commas")
+    return names
+
+
+def parse_seeds(seed: int | None, seeds: str | None) -> list[int]:
+    """Return the seeds that ``--seed`` or ``--seeds`` ask for; 1 if neither is given.
+
+    Raises:
+        InputError: Both are given, or the text is neither a range nor a list of whole numbers.
+    """
+    if seeds is None:
+        return [1 if seed is None else seed]
+    if seed is not None:
+        raise InputError("give --seed or --seeds, not both")
+    try:
+        if ":" in seeds:
+            first, end = (int(part) for part in seeds.split(":"))
+            chosen = list(range(first, end))
+        else:
+            chosen = [int(part) for part in seeds.split(",")]
+    except ValueError:
+        raise InputError(f"--seeds {seeds!r}: expected a range such as 0:200 or a list such as 1,2,3") from None
+    if not chosen:
+        raise InputError(f"--seeds {seeds!r} is an empty range: 0:200 means 0 to 199")
+    if len(set(chosen)) != len(chosen):
+        raise InputError(f"--seeds {seeds!r} names a seed twice")
+    return chosen
+
+
+def _described_job(
+    workload: str | None,
+    dataset: str | None,
+    network: str | None,
+    optimizer: str | None,
+    target_metric: float | None,
+    max_epochs: int | None,
+    b0: int | None,
+) -> Job | Workload:
+    """Change a workload's default job by what the user gave; without --b0 its size adapts to what is on offer."""
+    from elastance.catalog import WORKLOADS, Workload, find_workload  # noqa: PLC0415
+    from elastance.job import Job  # noqa: PLC0415
+
+    known = [of.name for of in WORKLOADS if of.dataset == dataset]
+    if dataset is None or workload is not None or known:
+        base = find_workload(workload or (known[0] if known else "librispeech"))
+    else:
+        needed = {
+            "--network": network,
+            "--optimizer": optimizer,
+            "--target-metric": target_metric,
+            "--max-epochs": max_epochs,
+            "--b0": b0,
+        }
+        missing = [option for option, value in needed.items() if value is None]
+        if missing:
+            raise InputError(
+                f"dataset {dataset!r} is none of the known workloads ({', '.join(of.name for of in WORKLOADS)}), "
+                f"so {', '.join(missing)} must be given too"
+            )
+        base = Workload(dataset, dataset, "", "", "", True, 0.0, 1, 1)
+    given = {
+        "dataset": dataset,
+        "network": network,
+        "optimizer": optimizer,
+        "target_metric": target_metric,
+        "max_epochs": max_epochs,
+        "batch_size": b0,
+    }
+    changed = replace(base, **{name: value for name, value in given.items() if value is not None})
+    if b0 is None:
+        return changed
+    return Job(
+        changed.dataset,
+        changed.network,
+        changed.optimizer,
+        changed.target_metric,
+        changed.max_epochs,
+        b0,
+        changed.learning_rate,
+    )
+
+
+@contextmanager
+def _user_modules() -> Iterator[None]:
+    """Let ``module:Class`` name a module in the current directory, as with ``python -m``."""
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
+
+
+def _print_table(comparison: Comparison) -> None:
+    from rich.table import Table  # noqa: PLC0415
+
+    from elastance.cli import output  # noqa: PLC0415
+
+    task, problem = comparison.task, comparison.task.problem
+    on = output.console()
+    on.print(f"{problem.job} on {comparison.gpu}", style="bold")
+    beta = "off" if math.isinf(problem.beta) else f"{problem.beta:g}"
+    seeds = len(comparison.policies[0].histories)
+    mode = "; replaying the published simulator" if task.published else ""
+    on.print(
+        f"{task.recurrences} recurrences, {seeds} seed(s), eta {problem.cost.eta:g}, early stopping at beta {beta}"
+        f"{mode}\nfacts: {comparison.source}\n",
+        style="dim",
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("policy", "final b, W", "energy saved", "time saved", "energy", "time", "regret", "pays back"):
+        table.add_column(name, justify="left" if name == "policy" else "right")
+    for result in comparison.policies:
+        table.add_row(*_table_row(result))
+    on.print(table)
+    default = task.default
+    on.print(
+        f"\nenergy, time saved: in the last five recurrences, against default = batch size {default.batch_size} at "
+        f"{default.power_limit_w} W,\n  {output.joules(default.energy_j)} and {output.seconds(default.time_s)} "
+        "expected per recurrence. energy, time, regret: all recurrences; regret in costs of one\n  oracle "
+        "recurrence. pays back: recurrence from which on the accumulated cost is below default's."
+        + ("  ± is a 95 % interval." if seeds > 1 else ""),
+        style="dim",
+    )
+    for result in comparison.policies:
+        for note in result.notes:
+            on.print(f"{result.policy}: {note}", style="yellow")
+    _print_answer(comparison)
+
+
+def _table_row(result: PolicyResult) -> tuple[str, ...]:
+    from elastance.cli.output import joules, number, percent, seconds  # noqa: PLC0415
+
+    def with_interval(quantity: str, show: Callable[[float | None], str]) -> str:
+        mean, ci95 = result.spread(quantity)
+        return show(mean) if not ci95 else f"{show(mean)} ± {show(ci95)}"
+
+    def percentage(quantity: str) -> str:
+        mean, ci95 = result.spread(quantity)
+        return percent(mean) if not ci95 else f"{100 * (mean or 0):.1f} ± {100 * ci95:.1f} %"
+
+    share = result.break_even_share
+    pays_back = number(result.spread("break_even_recurrence").mean, 0) if share else "never"
+    final = "-" if result.final is None else f"{result.final[0]}, {result.final[1]}"
+    return (
+        result.policy,
+        final if result.final_share in (None, 1.0) else f"{final} ({result.final_share:.0%})",
+        percentage("energy_saving"),
+        percentage("time_saving"),
+        joules(result.spread("energy_j").mean),
+        seconds(result.spread("time_s").mean),
+        with_interval("regret_oracle_jobs", number),
+        pays_back if share in (0.0, 1.0) else f"{pays_back} ({share:.0%})",
+    )
+
+
+def _print_answer(comparison: Comparison) -> None:
+    """Answer the question in a sentence, for the first policy that decides anything."""
+    from elastance.cli import output  # noqa: PLC0415
+    from elastance.policies import PolicyKind, find_policy  # noqa: PLC0415
+
+    deciding = [r for r in comparison.policies if find_policy(r.policy).kind is not PolicyKind.BASELINE]
+    if not deciding or deciding[0].final is None:
+        return
+    result = deciding[0]
+    size, limit = result.final or (0, 0)
+    energy, time = result.spread("energy_saving").mean or 0.0, result.spread("time_saving").mean or 0.0
+    output.console().print(
+        f"\n{result.policy} settles on batch size {size} at {limit} W: "
+        f"{output.percent(abs(energy))} {'less' if energy >= 0 else 'more'} energy and "
+        f"{output.percent(abs(time))} {'less' if time >= 0 else 'more'} time per recurrence than default.",
+        style="bold",
+    )

@@ -1,0 +1,50 @@
+"""Decisions about recurring jobs: batch size and power limit, as plain state machines."""
+
+from elastance.policies.contract import (
+    BatchSizePolicy,
+    LimitMeasurement,
+    Outcome,
+    PolicyPair,
+    PowerLimitPolicy,
+    Problem,
+    Restorable,
+)
+from elastance.policies.exploration import PruningExploration
+from elastance.policies.grid import EarlyStoppingGridSearch, GridSearch
+from elastance.policies.power_limit import JustInTimePowerLimit, MaxPowerLimit
+from elastance.policies.pruning_thompson import PruningThompsonSampling
+from elastance.policies.registry import (
+    DEFAULT_POLICY,
+    PolicyInfo,
+    PolicyKind,
+    build_policy,
+    find_policy,
+    registered_policies,
+)
+from elastance.policies.thompson import GaussianBelief, Prior, ThompsonSampler, ThompsonSampling
+
+__all__ = [
+    "DEFAULT_POLICY",
+    "BatchSizePolicy",
+    "EarlyStoppingGridSearch",
+    "GaussianBelief",
+    "GridSearch",
+    "JustInTimePowerLimit",
+    "LimitMeasurement",
+    "MaxPowerLimit",
+    "Outcome",
+    "PolicyInfo",
+    "PolicyKind",
+    "PolicyPair",
+    "PowerLimitPolicy",
+    "Prior",
+    "Problem",
+    "PruningExploration",
+    "PruningThompsonSampling",
+    "Restorable",
+    "ThompsonSampler",
+    "ThompsonSampling",
+    "build_policy",
+    "find_policy",
+    "registered_policies",
+]

@@ -1,0 +1,122 @@
+"""The published policies with their published arithmetic, for replaying the published simulator bit for bit.
+
+Used by the simulator's compatibility mode only. What differs from the policies to use: an arm's variance is the
+population variance of its rewards, zero included; a run that never started counts as a reward; exploration may
+prune every size; each draw is preceded by a permutation; a power limit's cost refers to the largest limit of its
+batch size instead of the GPU's.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from elastance.cost import EtaCost
+from elastance.policies.exploration import PruningExploration
+from elastance.policies.power_limit import JustInTimePowerLimit
+from elastance.policies.pruning_thompson import PruningThompsonSampling
+from elastance.policies.thompson import Belief, ThompsonSampler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from elastance.policies.contract import Json, LimitMeasurement, Outcome, Problem
+
+
+class PublishedBelief:
+    """Flat-prior posterior of an arm's mean, recomputed from its rewards in the published order of operations."""
+
+    def __init__(self, window_size: int = 0) -> None:
+        self._window_size = window_size
+        self._rewards = np.empty(64)
+        self._length = 0
+        self.mean = 0.0
+        self.deviation = math.inf
+
+    @property
+    def count(self) -> int:
+        """How many rewards it rests on."""
+        return min(self._length, self._window_size) if self._window_size else self._length
+
+    def add(self, reward: float) -> None:
+        """Learn from one reward, J."""
+        if self._length == len(self._rewards):
+            self._rewards = np.concatenate((self._rewards, np.empty(self._length)))
+        self._rewards[self._length] = reward
+        self._length += 1
+        self._derive()
+
+    def _derive(self) -> None:
+        count = self.count
+        rewards = self._rewards[self._length - count : self._length]
+        # The steps of numpy.var and numpy.sum, spelled out to share the sum; the bits are the same.
+        total = float(np.add.reduce(rewards))
+        deviations = rewards - total / count
+        variance = float(np.add.reduce(deviations * deviations)) / count
+        if variance == 0.0:
+            self.mean, self.deviation = total / count, 0.0
+            return
+        precision = 1 / variance
+        posterior_precision = 0.0 + count * precision
+        self.mean = (0.0 * 0.0 + precision * total) / posterior_precision
+        self.deviation = math.sqrt(1 / posterior_precision)
+
+    def state(self) -> dict[str, Json]:
+        """Return the rewards that count."""
+        return {"rewards": self._rewards[self._length - self.count : self._length].tolist()}
+
+    def restore(self, state: dict[str, Json]) -> None:
+        """Go on where `state` stood."""
+        self._length = 0
+        for reward in cast("list[float]", state["rewards"]):
+            self.add(reward)
+
+
+class PublishedSampler(ThompsonSampler):
+    """Draws a permutation of the arms before every draw, whether or not an arm is rarely seen."""
+
+    def draw(self) -> int:
+        """Return the arm to play."""
+        arms = list(self.beliefs)
+        order = self.rng.choice(len(arms), len(arms), replace=False)
+        beliefs = list(self.beliefs.values())
+        for index in order.tolist():
+            if beliefs[index].count < self.least_observations:
+                return arms[index]
+        normal = self.rng.normal
+        values = [normal(belief.mean, belief.deviation) for belief in beliefs]
+        return arms[values.index(max(values))]
+
+
+class PublishedPruningThompson(PruningThompsonSampling):
+    """`PruningThompsonSampling` as published, defects included."""
+
+    def _new_exploration(self, problem: Problem, rounds: int) -> PruningExploration:
+        return PruningExploration(
+            problem.batch_sizes, problem.job.default_batch_size, rounds=rounds, keep_survivors=False
+        )
+
+    def _new_belief(self) -> Belief:
+        return PublishedBelief(self._window_size)
+
+    def _new_sampler(self, beliefs: Mapping[int, Belief]) -> ThompsonSampler:
+        return PublishedSampler(beliefs, self._rng)
+
+    def _is_reward(self, outcome: Outcome) -> bool:
+        return True
+
+
+class PublishedPowerLimit(JustInTimePowerLimit):
+    """`JustInTimePowerLimit`, weighing time by the largest limit measured for the batch size."""
+
+    def _cost_for(self, profile: tuple[LimitMeasurement, ...]) -> EtaCost:
+        return EtaCost(self._cost.eta, max(at.power_limit_w for at in profile))
+
+
+PUBLISHED_ARITHMETIC: Mapping[Callable[..., Any], Callable[..., Any]] = {
+    PruningThompsonSampling: PublishedPruningThompson,
+    JustInTimePowerLimit: PublishedPowerLimit,
+}
+"""Policy to use, to the one that replays the published arithmetic."""

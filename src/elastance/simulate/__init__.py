@@ -1,0 +1,33 @@
+"""Virtual-time worlds: what a decision would have cost."""
+
+from elastance.simulate.comparison import (
+    COMPARED_BY_DEFAULT,
+    Comparison,
+    History,
+    PolicyResult,
+    Task,
+    simulate_history,
+    simulate_recurring,
+)
+from elastance.simulate.expectation import Expectation, expectations, pareto_front
+from elastance.simulate.measures import Measures, Spread
+from elastance.simulate.recurring import RecurringJob
+from elastance.simulate.rules import NormalRules, PublishedRules
+
+__all__ = [
+    "COMPARED_BY_DEFAULT",
+    "Comparison",
+    "Expectation",
+    "History",
+    "Measures",
+    "NormalRules",
+    "PolicyResult",
+    "PublishedRules",
+    "RecurringJob",
+    "Spread",
+    "Task",
+    "expectations",
+    "pareto_front",
+    "simulate_history",
+    "simulate_recurring",
+]

@@ -1,0 +1,401 @@
+"""Compare policies on one recurring job, over seeds: the main entry point of the simulator."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from functools import cached_property
+from os import PathLike
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from elastance.catalog import Workload, find_workload
+from elastance.cost import EtaCost, check_beta
+from elastance.errors import InputError
+from elastance.job import Job
+from elastance.policies import PolicyKind, Problem, build_policy, find_policy
+from elastance.simulate.expectation import Expectation, default, expectations, oracle
+from elastance.simulate.measures import Measures, Spread, measure
+from elastance.simulate.recurring import RecurringJob, check_recurrences
+from elastance.simulate.rules import NormalRules, PublishedRules, Rules
+from elastance.traces import SourceRecord, TraceSource, find_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from elastance.runs import RunRecord
+    from elastance.traces import JobFacts
+
+COMPARED_BY_DEFAULT = ("zeus", "default", "grid", "oracle")
+"""Policies that are compared unless others are named."""
+
+_PARTS_PER_PROCESS = 8
+"""Work is handed out in this many parts per process, so that progress shows and the last ones finish together."""
+
+Progress: TypeAlias = "Callable[[int, int], None]"
+"""Called with (histories done, histories in all)."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One job to simulate, with everything but the policy and the seed.
+
+    Attributes:
+        facts: Time, power and training paths of the job.
+        problem: The task as the policies know it.
+        recurrences: How often the job recurs.
+        published: Whether to replay the published simulator.
+    """
+
+    facts: JobFacts
+    problem: Problem
+    recurrences: int
+    published: bool = False
+
+    @property
+    def rules(self) -> Rules:
+        """Normal or published rules."""
+        return PublishedRules() if self.published else NormalRules()
+
+    @cached_property
+    def table(self) -> dict[tuple[int, int], Expectation]:
+        """Expectation of every configuration on offer."""
+        return expectations(self.facts, self.problem.job, self.problem.cost)
+
+    @cached_property
+    def oracle(self) -> Expectation:
+        """The configuration with the least expected cost."""
+        return oracle(self.table)
+
+    @cached_property
+    def default(self) -> Expectation:
+        """The user's own configuration."""
+        return default(self.table, self.facts, self.problem.job)
+
+
+@dataclass(frozen=True)
+class History:
+    """Every run of one policy under one seed.
+
+    Attributes:
+        policy: Name of the policy.
+        seed: Seed of the world and of the policy.
+        records: The runs in order, failed tries included.
+        notes: What a user should know about how it came about.
+    """
+
+    policy: str
+    seed: int
+    records: tuple[RunRecord, ...]
+    notes: tuple[str, ...] = ()
+
+    def rows(self) -> list[list[int | float | bool]]:
+        """Return ``[batch_size, power_limit_w, energy_j, time_s, reached]`` per run."""
+        return [record.history_row() for record in self.records]
+
+
+def simulate_history(task: Task, policy: str, seed: int) -> History:
+    """Simulate one policy under one seed; a baseline is priced at its expectation instead.
+
+    Raises:
+        ElastanceError: The policy misbehaved, or the job cannot reach its target.
+    """
+    info = find_policy(policy)
+    if info.kind is PolicyKind.BASELINE:
+        fixed = task.oracle if policy == "oracle" else task.default
+        return History(policy, seed, tuple(map(fixed.as_record, range(task.recurrences))))
+    rules = task.rules
+    world_rng, policy_rng = rules.generators(seed)
+    pair = build_policy(info, task.problem, policy_rng, published=rules.published)
+    world = RecurringJob(task.facts, task.problem, pair, world_rng, rules=rules, name=policy)
+    records = tuple(record for _ in range(task.recurrences) for record in world.run_recurrence())
+    notes = pair.notes
+    if world.lifted_thresholds:
+        notes += (
+            f"{world.lifted_thresholds} recurrence(s) stopped every try: the last ran the best size known "
+            "without a threshold",
+        )
+    return History(policy, seed, records, notes)
+
+
+@dataclass(frozen=True)
+class PolicyResult:
+    """One policy over all seeds.
+
+    Attributes:
+        policy: Its name.
+        histories: One per seed.
+        measures: What each history amounts to.
+    """
+
+    policy: str
+    histories: tuple[History, ...]
+    measures: tuple[Measures, ...]
+
+    def spread(self, quantity: str) -> Spread:
+        """Return mean and confidence interval over seeds of a numeric field of `Measures`."""
+        return Spread.of([getattr(measures, quantity) for measures in self.measures])
+
+    @property
+    def final(self) -> tuple[int, int] | None:
+        """Final (batch size, power limit in W) of the most seeds; None without runs."""
+        counts = self._final_counts.most_common(1)
+        return counts[0][0] if counts else None
+
+    @property
+    def final_share(self) -> float | None:
+        """Share of the seeds that ended with `final`."""
+        final = self.final
+        return None if final is None else self._final_counts[final] / len(self.measures)
+
+    @property
+    def break_even_share(self) -> float:
+        """Share of the seeds in which exploration paid back."""
+        return sum(of.break_even_recurrence is not None for of in self.measures) / len(self.measures)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes of the histories, each once, with how many seeds they concern."""
+        counts = Counter(note for history in self.histories for note in history.notes)
+        return tuple(f"{note} ({count} of {len(self.histories)} seeds)" for note, count in counts.items())
+
+    @cached_property
+    def _final_counts(self) -> Counter[tuple[int, int]]:
+        return Counter(measures.final for measures in self.measures if measures.final is not None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as plain values, as the command prints it."""
+
+        def over_seeds(quantity: str) -> dict[str, float | None]:
+            return self.spread(quantity)._asdict()
+
+        return {
+            "policy": self.policy,
+            "seeds": [history.seed for history in self.histories],
+            "total_energy_j": over_seeds("energy_j"),
+            "total_time_s": over_seeds("time_s"),
+            "total_cost_j": over_seeds("cost_j"),
+            "regret_oracle_jobs": over_seeds("regret_oracle_jobs"),
+            "final": None
+            if self.final is None
+            else {
+                "batch_size": self.final[0],
+                "power_limit_w": self.final[1],
+                "share_of_seeds": self.final_share,
+            },
+            "final_cost_gap": over_seeds("gap"),
+            "energy_saving": over_seeds("energy_saving"),
+            "time_saving": over_seeds("time_saving"),
+            "total_energy_saving": over_seeds("total_energy_saving"),
+            "break_even_recurrence": over_seeds("break_even_recurrence")
+            | {"share_of_seeds": self.break_even_share},
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several policies on one recurring job.
+
+    Attributes:
+        task: What was simulated.
+        gpu: Name of the GPU type.
+        source: Where the facts came from.
+        policies: One result per policy, in the order they were named.
+    """
+
+    task: Task
+    gpu: str
+    source: SourceRecord
+    policies: tuple[PolicyResult, ...]
+
+    def __getitem__(self, policy: str) -> PolicyResult:
+        return next(result for result in self.policies if result.policy == policy)
+
+    def histories(self) -> list[dict[str, Any]]:
+        """Return every history as plain values, as ``--history`` writes them."""
+        return [
+            {"policy": history.policy, "seed": history.seed, "history": history.rows()}
+            for result in self.policies
+            for history in result.histories
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the comparison as plain values, as ``--json`` prints it."""
+        problem, job = self.task.problem, self.task.problem.job
+        return {
+            "source": {
+                "kind": self.source.kind.value,
+                "path": self.source.path,
+                "sha256": self.source.sha256,
+                "files": dict(self.source.files),
+                "provenance": self.source.provenance.value,
+            },
+            "job": {
+                "dataset": job.dataset,
+                "network": job.network,
+                "optimizer": job.optimizer,
+                "target_metric": job.target_metric,
+                "max_epochs": job.max_epochs,
+                "default_batch_size": job.default_batch_size,
+                "batch_sizes": list(problem.batch_sizes),
+            },
+            "gpu": self.gpu,
+            "eta_knob": problem.cost.eta,
+            "beta_knob": "inf" if math.isinf(problem.beta) else problem.beta,
+            "window_size": problem.window_size,
+            "compat": self.task.published,
+            "recurrences": self.task.recurrences,
+            "policies": [result.to_json() for result in self.policies],
+        }
+
+
+def simulate_recurring(
+    job: Job | Workload | str = "librispeech",
+    gpu: str = "v100",
+    *,
+    policies: Sequence[str] = COMPARED_BY_DEFAULT,
+    eta: float = 0.5,
+    beta: float = 2.0,
+    recurrences: int | None = None,
+    seeds: Sequence[int] = (1,),
+    window_size: int = 0,
+    traces: Path | str | TraceSource | None = None,
+    compat: bool = False,
+    jobs: int = 1,
+    on_progress: Progress | None = None,
+) -> Comparison:
+    """Simulate a recurring job under several policies and compare them.
+
+    >>> comparison = simulate_recurring("cifar100", "a40", seeds=range(3))
+    >>> comparison["oracle"].final
+    (128, 225)
+
+    Args:
+        job: A job; or a workload or its name, for its default job with the largest batch size on offer up to the
+            workload's own.
+        gpu: Name of the GPU type.
+        policies: Names as in `elastance.policies.find_policy`.
+        eta: Preference between energy (1) and time (0).
+        beta: Early-stopping factor, > 1; infinity = never stop.
+        recurrences: How often the job recurs; twice the number of batch sizes times power limits by default.
+        seeds: One history per policy and seed.
+        window_size: How many of the last runs of a batch size count; 0 = all.
+        traces: Directory of trace files, or a source; by default the first that `find_source` finds.
+        compat: Replay the published simulator, defects included, float for float.
+        jobs: Worker processes; the result does not depend on it. With more than one, a script needs the usual
+            ``if __name__ == "__main__":``.
+        on_progress: Called as histories are finished.
+
+    Raises:
+        ElastanceError: Something is wrong with the input, the facts or a policy; the message says what.
+    """
+    EtaCost(eta, 1.0)  # complain about a knob before reading files
+    check_beta(beta)
+    source = find_source(traces) if traces is None or isinstance(traces, str | PathLike) else traces
+    facts, job = _facts(source, job, gpu)
+    problem = Problem(job, facts.power_limits_w, EtaCost(eta, facts.max_power_w), beta, window_size)
+    count = check_recurrences(facts.default_recurrences if recurrences is None else recurrences)
+    task = Task(facts, problem, count, compat)
+    names, seeds = _checked_policies(policies), _checked_seeds(seeds)
+    histories = _simulate_all(task, [(name, seed) for name in names for seed in seeds], jobs, on_progress)
+    results = tuple(_measured(task, name, histories[name]) for name in names)
+    return Comparison(task, gpu.lower(), source.record(gpu), results)
+
+
+def _facts(source: TraceSource, job: Job | Workload | str, gpu: str) -> tuple[JobFacts, Job]:
+    """Look up the job; a workload's default batch size becomes the largest on offer up to it."""
+    if isinstance(job, Job):
+        return source.job_facts(job, gpu), job
+    workload = find_workload(job) if isinstance(job, str) else job
+    job = Job(
+        workload.dataset,
+        workload.network,
+        workload.optimizer,
+        workload.target_metric,
+        workload.max_epochs,
+        workload.batch_size,
+        workload.learning_rate,
+    )
+    facts = source.job_facts(job, gpu)
+    fitting = [size for size in facts.sizes if size <= job.default_batch_size]
+    if not fitting:
+        raise InputError(
+            f"every batch size on offer for {workload.name} on {gpu} is above its default "
+            f"{job.default_batch_size}: give --b0, one of {', '.join(map(str, facts.sizes))}"
+        )
+    return facts, replace(job, default_batch_size=max(fitting))
+
+
+def _checked_policies(names: Sequence[str]) -> list[str]:
+    if not names:
+        raise InputError("no policy to simulate: name at least one")
+    for name in names:
+        find_policy(name)
+        if names.count(name) > 1:
+            raise InputError(f"policy {name} is named twice")
+    return list(names)
+
+
+def _checked_seeds(seeds: Sequence[int]) -> list[int]:
+    if not seeds:
+        raise InputError("no seed to simulate: give at least one")
+    for seed in seeds:
+        if seed < 0:
+            raise InputError(f"seed {seed} is negative; seeds are whole numbers from 0")
+    return list(seeds)
+
+
+def _simulate_all(
+    task: Task, cells: list[tuple[str, int]], jobs: int, on_progress: Progress | None
+) -> dict[str, list[History]]:
+    """Simulate every (policy, seed); the result is in the order of `cells`, whoever computed it."""
+    if jobs < 1:
+        raise InputError(f"{jobs} jobs: at least one process has to do the work")
+    done: dict[tuple[str, int], History] = {}
+    if jobs == 1 or len(cells) == 1:
+        for cell in cells:
+            done[cell] = simulate_history(task, *cell)
+            if on_progress is not None:
+                on_progress(len(done), len(cells))
+    else:
+        for part in _in_processes(task, cells, jobs):
+            done |= {(history.policy, history.seed): history for history in part}
+            if on_progress is not None:
+                on_progress(len(done), len(cells))
+    by_policy: dict[str, list[History]] = {}
+    for cell in cells:
+        by_policy.setdefault(cell[0], []).append(done[cell])
+    return by_policy
+
+
+def _in_processes(task: Task, cells: list[tuple[str, int]], jobs: int) -> Iterator[list[History]]:
+    """Yield parts of the work as processes finish them."""
+    size = math.ceil(len(cells) / (jobs * _PARTS_PER_PROCESS))
+    parts = [cells[start : start + size] for start in range(0, len(cells), size)]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(jobs, len(parts)), mp_context=context) as pool:
+        futures = [pool.submit(_simulate_part, task, part) for part in parts]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _simulate_part(task: Task, cells: list[tuple[str, int]]) -> list[History]:
+    return [simulate_history(task, *cell) for cell in cells]
+
+
+def _measured(task: Task, policy: str, histories: list[History]) -> PolicyResult:
+    measures = tuple(
+        measure(
+            history.records, task.recurrences, table=task.table, oracle=task.oracle, default=task.default
+        )
+        for history in histories
+    )
+    return PolicyResult(policy, tuple(histories), measures)

@@ -1,0 +1,170 @@
+"""Read a trace file into typed columns; every complaint names file, row and column.
+
+Rows are numbered as lines of the file, the header being line 1. CSV may be plain or compressed (``.gz``, ``.xz``);
+Parquet with the same columns reads the same (extra ``parquet``).
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import lzma
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from elastance.errors import InputError, TraceError
+from elastance.traces.schema import SCHEMAS, CellType, Schema, column_adapter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+SUFFIXES = (".csv", ".csv.gz", ".csv.xz", ".parquet")
+"""File name endings that can be read, in the order in which they are looked for."""
+
+FIRST_ROW = 2
+"""Line number of the first row under the header."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A trace file, read and type-checked.
+
+    Attributes:
+        path: The file.
+        sha256: Digest of the file's bytes, hexadecimal.
+        schema: The columns it was read with.
+        columns: Column name to values, one per row, in file order. Columns the schema does not know are left out.
+    """
+
+    path: Path
+    sha256: str
+    schema: Schema
+    columns: dict[str, list[Any]]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+
+def read_table(path: Path, schema: Schema | None = None) -> Table:
+    """Read `path`; without `schema` the one its header fits is taken.
+
+    Raises:
+        TraceError: The file is missing, unreadable, truncated, empty, or a header or cell does not fit the schema.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise TraceError("no such file", path=path) from None
+    except OSError as error:
+        raise TraceError(f"cannot be read: {error.strerror}", path=path) from None
+    raw = _parquet_columns(path, content) if path.suffix == ".parquet" else _csv_columns(path, content)
+    if schema is None:
+        schema = _detect_schema(path, raw)
+    missing = [name for name in schema.columns if name not in raw]
+    if missing:
+        raise TraceError(
+            f"column missing from the header; a {schema.kind} trace has {', '.join(schema.columns)}",
+            path=path,
+            row=1,
+            column=missing[0],
+        )
+    columns = {name: _typed_column(path, name, kind, raw[name]) for name, kind in schema.columns.items()}
+    if not columns[next(iter(columns))]:
+        raise TraceError("the file has a header but no rows", path=path)
+    return Table(path, hashlib.sha256(content).hexdigest(), schema, columns)
+
+
+def _detect_schema(path: Path, raw: dict[str, Sequence[Any]]) -> Schema:
+    for schema in SCHEMAS:
+        if schema.columns.keys() <= raw.keys():
+            return schema
+    nearest = max(SCHEMAS, key=lambda schema: len(schema.columns.keys() & raw.keys()))
+    missing = [name for name in nearest.columns if name not in raw]
+    raise TraceError(
+        f"not a train, power or group trace; nearest is a {nearest.kind} trace, without {', '.join(missing)}",
+        path=path,
+        row=1,
+    )
+
+
+def _typed_column(path: Path, name: str, cell_type: CellType, cells: Sequence[Any]) -> list[Any]:
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    try:
+        return column_adapter(cell_type).validate_python(cells)
+    except ValidationError as error:
+        index = error.errors(include_url=False, include_context=False)[0]["loc"][0]
+        assert isinstance(index, int)
+        found = "empty cell" if cells[index] in ("", None) else f"{cells[index]!r}"
+        raise TraceError(
+            f"{found}, expected {cell_type.value}", path=path, row=index + FIRST_ROW, column=name
+        ) from None
+
+
+def _decompressed(path: Path, content: bytes) -> bytes:
+    try:
+        if path.suffix == ".gz":
+            return gzip.decompress(content)
+        if path.suffix == ".xz":
+            return lzma.decompress(content)
+    except EOFError:
+        raise TraceError("the compressed file is truncated; fetch or copy it again", path=path) from None
+    except (OSError, lzma.LZMAError) as error:
+        raise TraceError(f"cannot be decompressed: {error}", path=path) from None
+    return content
+
+
+def _csv_columns(path: Path, content: bytes) -> dict[str, Sequence[str]]:
+    data = _decompressed(path, content)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = data.count(b"\n", 0, error.start) + 1
+        raise TraceError("not UTF-8 text", path=path, row=row) from None
+    if not text:
+        raise TraceError("the file is empty", path=path)
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        raise TraceError(f"not a CSV file: {error}", path=path) from None
+    header = rows.pop(0)
+    if len(set(header)) != len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise TraceError("column stands twice in the header", path=path, row=1, column=twice)
+    torn = not text.endswith(("\n", "\r"))
+    for index, row in enumerate(rows):
+        if len(row) != len(header):
+            last = torn and index == len(rows) - 1
+            raise TraceError(
+                f"{len(row)} cells where the header has {len(header)}"
+                + ("; the last line is truncated" if last else ""),
+                path=path,
+                row=index + FIRST_ROW,
+            )
+    if torn:
+        raise TraceError(
+            "the last line has no line end: the file was probably cut off; "
+            "if it is complete, end it with a line break",
+            path=path,
+            row=len(rows) + 1,
+        )
+    columns = zip(*rows, strict=True) if rows else ((),) * len(header)
+    return dict(zip(header, columns, strict=True))
+
+
+def _parquet_columns(path: Path, content: bytes) -> dict[str, Sequence[Any]]:
+    try:
+        import polars  # noqa: PLC0415, ICN001
+    except ImportError:
+        raise InputError(
+            f"{path}: reading Parquet needs the extra 'parquet': pip install 'elastance[parquet]'"
+        ) from None
+    try:
+        frame = polars.read_parquet(io.BytesIO(content))
+    except (polars.exceptions.PolarsError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise TraceError(f"not a readable Parquet file: {reason}", path=path) from None
+    return {name: frame[name].to_list() for name in frame.columns}

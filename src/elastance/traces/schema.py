@@ -1,0 +1,106 @@
+"""Column schemas of the trace files: the train, power and group tables of Zeus's public traces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+class CellType(Enum):
+    """What a cell may hold; the value says it in words, for messages."""
+
+    TEXT = "text"
+    POSITIVE_INT = "a positive whole number"
+    POSITIVE_INT_OR_EMPTY = "a positive whole number, or empty or nan for never"
+    POSITIVE_FLOAT = "a positive finite number"
+    FINITE_FLOAT = "a finite number"
+
+
+_NEVER = ("", "nan")
+
+
+@cache
+def column_adapter(cell_type: CellType) -> TypeAdapter[list[Any]]:
+    """Return the validator that turns a column of strings (or numbers) into a list of `cell_type`."""
+    from pydantic import BeforeValidator, Field, TypeAdapter  # noqa: PLC0415
+
+    def none_if_never(cell: object) -> object:
+        never = cell is None or cell != cell or (isinstance(cell, str) and cell.lower() in _NEVER)
+        return None if never else cell
+
+    positive_int = Annotated[int, Field(gt=0)]
+    types: dict[CellType, Any] = {
+        CellType.TEXT: Annotated[str, Field(min_length=1)],
+        CellType.POSITIVE_INT: positive_int,
+        CellType.POSITIVE_INT_OR_EMPTY: Annotated[positive_int | None, BeforeValidator(none_if_never)],
+        CellType.POSITIVE_FLOAT: Annotated[float, Field(gt=0, allow_inf_nan=False)],
+        CellType.FINITE_FLOAT: Annotated[float, Field(allow_inf_nan=False)],
+    }
+    return TypeAdapter(list[types[cell_type]])
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of one kind of trace file.
+
+    Attributes:
+        kind: ``"train"``, ``"power"`` or ``"group"``.
+        columns: Column name to the type of its cells, in the published order.
+        key: Columns that together identify a row; empty where rows may repeat.
+    """
+
+    kind: str
+    columns: dict[str, CellType]
+    key: tuple[str, ...]
+
+
+TRAIN = Schema(
+    "train",
+    {
+        "dataset": CellType.TEXT,
+        "network": CellType.TEXT,
+        "batch_size": CellType.POSITIVE_INT,
+        "optimizer": CellType.TEXT,
+        "learning_rate": CellType.POSITIVE_FLOAT,
+        "run": CellType.POSITIVE_INT,
+        "target_metric": CellType.FINITE_FLOAT,
+        "target_epoch": CellType.POSITIVE_INT_OR_EMPTY,
+    },
+    key=("dataset", "network", "optimizer", "batch_size", "run", "target_metric"),
+)
+"""How many epochs each run needed to each target; an empty target_epoch means never."""
+
+POWER = Schema(
+    "power",
+    {
+        "dataset": CellType.TEXT,
+        "network": CellType.TEXT,
+        "batch_size": CellType.POSITIVE_INT,
+        "optimizer": CellType.TEXT,
+        "power_limit": CellType.POSITIVE_INT,
+        "time_per_epoch": CellType.POSITIVE_FLOAT,
+        "average_power": CellType.POSITIVE_FLOAT,
+    },
+    key=("dataset", "network", "optimizer", "batch_size", "power_limit"),
+)
+"""Seconds per epoch and mean watts of each batch size under each power limit (W) of one GPU type."""
+
+GROUP = Schema(
+    "group",
+    {
+        "group": CellType.TEXT,
+        "start_time": CellType.FINITE_FLOAT,
+        "end_time": CellType.FINITE_FLOAT,
+        "dataset": CellType.TEXT,
+        "runtime_ratio": CellType.POSITIVE_FLOAT,
+    },
+    key=(),
+)
+"""Recurring, overlapping submissions of jobs, in seconds from an arbitrary origin."""
+
+SCHEMAS: tuple[Schema, ...] = (TRAIN, POWER, GROUP)
