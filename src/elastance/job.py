@@ -40,7 +40,9 @@ class Job:
         if self.max_epochs < 1:
             raise InputError(f"max epochs {self.max_epochs} is not a positive number of epochs")
         if self.default_batch_size < 1:
-            raise InputError(f"default batch size {self.default_batch_size} is not a positive number of samples")
+            raise InputError(
+                f"default batch size {self.default_batch_size} is not a positive number of samples"
+            )
 
     def __str__(self) -> str:
         return (

@@ -46,9 +46,9 @@ def list_(traces: _Traces = None, as_json: _Json = False) -> None:
       elastance data list
       elastance data list --traces ~/zeus/trace --json
     """  # noqa: D301
-    from elastance.catalog import WORKLOADS  # noqa: PLC0415
-    from elastance.cli import output  # noqa: PLC0415
-    from elastance.traces import find_source  # noqa: PLC0415
+    from elastance.catalog import WORKLOADS
+    from elastance.cli import output
+    from elastance.traces import find_source
 
     source = find_source(traces)
     record = source.record(source.gpus()[0])
@@ -56,7 +56,11 @@ def list_(traces: _Traces = None, as_json: _Json = False) -> None:
     if as_json:
         output.print_json(
             {
-                "source": {"kind": record.kind.value, "path": record.path, "provenance": record.provenance.value},
+                "source": {
+                    "kind": record.kind.value,
+                    "path": record.path,
+                    "provenance": record.provenance.value,
+                },
                 "gpus": list(source.gpus()),
                 "workloads": [
                     {
@@ -75,7 +79,7 @@ def list_(traces: _Traces = None, as_json: _Json = False) -> None:
         )
         return
 
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table
 
     on = output.console()
     on.print(f"facts: {record}\n", style="dim")
@@ -88,7 +92,9 @@ def list_(traces: _Traces = None, as_json: _Json = False) -> None:
     for of in WORKLOADS:
         sizes = [_range(cells[of.name][gpu]) for gpu in source.gpus()]
         target = f"{of.target_metric:g} {of.metric.removesuffix(', %')}"
-        table.add_row(of.name, of.network, of.optimizer, target, str(of.max_epochs), str(of.batch_size), *sizes)
+        table.add_row(
+            of.name, of.network, of.optimizer, target, str(of.max_epochs), str(of.batch_size), *sizes
+        )
     on.print(table)
 
 
@@ -98,9 +104,9 @@ def _range(sizes: tuple[int, ...]) -> str:
 
 def _cells(source: TraceSource) -> dict[str, dict[str, tuple[int, ...]]]:
     """Workload to GPU type to batch sizes on offer; none where the source lacks the rows."""
-    from elastance.catalog import WORKLOADS  # noqa: PLC0415
-    from elastance.errors import InputError, TraceError  # noqa: PLC0415
-    from elastance.job import Job  # noqa: PLC0415
+    from elastance.catalog import WORKLOADS
+    from elastance.errors import InputError, TraceError
+    from elastance.job import Job
 
     cells: dict[str, dict[str, tuple[int, ...]]] = {}
     for of in WORKLOADS:
@@ -130,10 +136,10 @@ def describe(
       elastance data describe
       elastance data describe --workload librispeech --gpu v100 --json
     """  # noqa: D301
-    from elastance.catalog import WORKLOADS, find_workload  # noqa: PLC0415
-    from elastance.cli import output  # noqa: PLC0415
-    from elastance.errors import UnknownNameError  # noqa: PLC0415
-    from elastance.traces import find_source  # noqa: PLC0415
+    from elastance.catalog import WORKLOADS, find_workload
+    from elastance.cli import output
+    from elastance.errors import UnknownNameError
+    from elastance.traces import find_source
 
     source = find_source(traces)
     if gpu is not None and gpu.lower() not in source.gpus():
@@ -176,10 +182,10 @@ def describe(
 
 
 def _description(source: TraceSource, workload: str, gpu: str) -> dict[str, Any] | None:
-    from elastance.catalog import find_workload  # noqa: PLC0415
-    from elastance.errors import InputError, TraceError  # noqa: PLC0415
-    from elastance.job import Job  # noqa: PLC0415
-    from elastance.traces import BuiltinSource  # noqa: PLC0415
+    from elastance.catalog import find_workload
+    from elastance.errors import InputError, TraceError
+    from elastance.job import Job
+    from elastance.traces import BuiltinSource
 
     of = find_workload(workload)
     job = Job(of.dataset, of.network, of.optimizer, of.target_metric, of.max_epochs, of.batch_size)
@@ -192,7 +198,7 @@ def _description(source: TraceSource, workload: str, gpu: str) -> dict[str, Any]
     limits = sorted({limit for size in facts.sizes.values() for limit in size.power_limits_w})
     fit = None
     if isinstance(source, BuiltinSource):
-        from elastance.traces.builtin import load_models  # noqa: PLC0415
+        from elastance.traces.builtin import load_models
 
         errors = load_models().cell(workload, gpu).errors
         fit = {
@@ -216,9 +222,9 @@ def _description(source: TraceSource, workload: str, gpu: str) -> dict[str, Any]
 
 
 def _description_table(rows: list[dict[str, Any]]) -> Any:  # noqa: ANN401
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table
 
-    from elastance.cli.output import percent  # noqa: PLC0415
+    from elastance.cli.output import percent
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     fitted = any(row["fit"] for row in rows)
@@ -247,11 +253,11 @@ def _description_table(rows: list[dict[str, Any]]) -> Any:  # noqa: ANN401
 
 
 def _overall_fit(source: TraceSource) -> dict[str, float] | None:
-    from elastance.traces import BuiltinSource  # noqa: PLC0415
+    from elastance.traces import BuiltinSource
 
     if not isinstance(source, BuiltinSource):
         return None
-    from elastance.traces.builtin import load_models  # noqa: PLC0415
+    from elastance.traces.builtin import load_models
 
     errors = load_models().errors
     return {
@@ -264,7 +270,9 @@ def _overall_fit(source: TraceSource) -> dict[str, float] | None:
 
 @app.command()
 def validate(
-    paths: Annotated[list[Path], typer.Argument(help="Trace files, or directories of them.", metavar="PATH...")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Trace files, or directories of them.", metavar="PATH...")
+    ],
     strict: Annotated[bool, typer.Option("--strict", help="Warnings make the exit status 1.")] = False,
     as_json: _Json = False,
 ) -> None:
@@ -277,7 +285,7 @@ def validate(
       elastance data validate summary_train.csv summary_power_v100.csv
       elastance data validate ~/zeus/trace --strict
     """  # noqa: D301
-    from elastance.cli import output  # noqa: PLC0415
+    from elastance.cli import output
 
     reports = [_validated(path) for path in _trace_files(paths)]
     errors = sum(report["errors"] for report in reports)
@@ -308,15 +316,18 @@ def _issue_line(issue: dict[str, Any]) -> str:
 
 
 def _trace_files(paths: list[Path]) -> Iterator[Path]:
-    from elastance.errors import InputError  # noqa: PLC0415
-    from elastance.traces.reading import SUFFIXES  # noqa: PLC0415
+    from elastance.errors import InputError
+    from elastance.traces.reading import SUFFIXES
 
     for path in paths:
         if not path.is_dir():
             yield path
             continue
         found = sorted(
-            file for stem in ("summary_*", "*groups*") for file in path.glob(stem) if file.name.endswith(SUFFIXES)
+            file
+            for stem in ("summary_*", "*groups*")
+            for file in path.glob(stem)
+            if file.name.endswith(SUFFIXES)
         )
         if not found:
             raise InputError(f"{path}: holds no trace file (summary_train, summary_power_<gpu> or groups)")
@@ -324,8 +335,8 @@ def _trace_files(paths: list[Path]) -> Iterator[Path]:
 
 
 def _validated(path: Path) -> dict[str, Any]:
-    from elastance.errors import TraceError  # noqa: PLC0415
-    from elastance.traces import Severity, find_issues, read_table  # noqa: PLC0415
+    from elastance.errors import TraceError
+    from elastance.traces import Severity, find_issues, read_table
 
     def plain(issue: Issue) -> dict[str, Any]:
         return {
@@ -371,12 +382,14 @@ def fetch(
       elastance data fetch
       elastance data fetch --output traces && elastance simulate recurring --traces traces
     """  # noqa: D301
-    from elastance.cli import output  # noqa: PLC0415
+    from elastance.cli import output
     from elastance.traces.fetch import PUBLIC_URL
-    from elastance.traces.fetch import fetch as fetch_files  # noqa: PLC0415
+    from elastance.traces.fetch import fetch as fetch_files
 
     with _downloading() as on_progress:
-        report = fetch_files(output_directory, base_url=url or PUBLIC_URL, force=force, on_progress=on_progress)
+        report = fetch_files(
+            output_directory, base_url=url or PUBLIC_URL, force=force, on_progress=on_progress
+        )
     if as_json:
         output.print_json(
             {
@@ -396,11 +409,11 @@ def fetch(
 
 
 def _downloading() -> AbstractContextManager[Any]:
-    from contextlib import contextmanager  # noqa: PLC0415
+    from contextlib import contextmanager
 
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 
-    from elastance.cli.output import progress_bar  # noqa: PLC0415
+    from elastance.cli.output import progress_bar
 
     @contextmanager
     def bars() -> Iterator[Any]:
@@ -440,12 +453,10 @@ def synthesize_traces(
       elastance data synthesize traces --output made-up --seed 7
       elastance simulate recurring --traces made-up
     """  # noqa: D301
-    from elastance.cli import output  # noqa: PLC0415
-    from elastance.cli.simulate import parse_names  # noqa: PLC0415
-    from elastance.traces.synthesize import synthesize_traces as write_traces  # noqa: PLC0415
+    from elastance.cli import output
+    from elastance.cli.simulate import parse_names
+    from elastance.traces.synthesize import synthesize_traces as write_traces
 
-    files = write_traces(
-        output_directory, parse_names("--gpu", gpu), seed=seed, repeats=repeats, noise=noise
-    )
+    files = write_traces(output_directory, parse_names("--gpu", gpu), seed=seed, repeats=repeats, noise=noise)
     for path in files:
         output.console().print(f"wrote {path}")

@@ -24,7 +24,7 @@ app.add_typer(data.app, name="data")
 app.command("policies")(policies.policies)
 
 
-def _print_version(value: bool) -> None:  # noqa: FBT001
+def _print_version(value: bool) -> None:
     if value:
         print(f"elastance {elastance.__version__}")
         raise typer.Exit
@@ -32,7 +32,7 @@ def _print_version(value: bool) -> None:  # noqa: FBT001
 
 @app.callback()
 def root(
-    version: bool = typer.Option(  # noqa: ARG001
+    version: bool = typer.Option(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:

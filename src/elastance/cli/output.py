@@ -20,7 +20,7 @@ _WIDE_ENOUGH = 100
 
 def console() -> Console:
     """Return a console on standard output; piped output is not squeezed into 80 columns."""
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
     width = None if sys.stdout.isatty() else _WIDE_ENOUGH
     return Console(width=width, highlight=False, markup=False, soft_wrap=False)
@@ -28,8 +28,8 @@ def console() -> Console:
 
 def progress_bar(*columns: Any) -> Progress:  # noqa: ANN401
     """Return a progress bar on standard error, where there is a terminal to see it."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import Progress
 
     on_stderr = Console(stderr=True)
     return Progress(*columns, console=on_stderr, transient=True, disable=not on_stderr.is_terminal)
@@ -38,7 +38,7 @@ def progress_bar(*columns: Any) -> Progress:  # noqa: ANN401
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int], None]]:
     """Show progress while the block runs; gives a function to call with (done, total)."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with progress_bar(*columns) as progress:
@@ -53,7 +53,7 @@ def print_json(document: Any) -> None:  # noqa: ANN401
 
 def write_json(path: Path, document: Any) -> None:  # noqa: ANN401
     """Write one JSON document, whole or not at all."""
-    from elastance.files import replacing  # noqa: PLC0415
+    from elastance.files import replacing
 
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         json.dump(document, file, allow_nan=False)
@@ -79,11 +79,11 @@ def number(value: float | None, digits: int = 1) -> str:
     """Return a number with `digits` decimals; fewer once it is large."""
     if value is None:
         return "-"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}f}"  # noqa: PLR2004
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}f}"
 
 
 def _scaled(value: float | None, units: tuple[tuple[str, float], ...]) -> str:
     if value is None:
         return "-"
     unit, size = next((pair for pair in units if abs(value) >= pair[1]), units[-1])
-    return f"{value / size:.3g} {unit}" if abs(value / size) < 1000 else f"{value / size:,.0f} {unit}"  # noqa: PLR2004
+    return f"{value / size:.3g} {unit}" if abs(value / size) < 1000 else f"{value / size:,.0f} {unit}"

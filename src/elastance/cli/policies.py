@@ -21,7 +21,7 @@ def policies(
       elastance policies
       elastance policies --json
     """  # noqa: D301
-    from elastance.policies import registered_policies  # noqa: PLC0415
+    from elastance.policies import registered_policies
 
     infos = registered_policies()
     if as_json:
@@ -41,9 +41,9 @@ def policies(
         print(json.dumps(document, indent=2))
         return
 
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table
 
-    from elastance.cli.output import console  # noqa: PLC0415
+    from elastance.cli.output import console
 
     table = Table("policy", "kind", "what it does", box=None, pad_edge=False, header_style="bold")
     for info in infos:

@@ -89,11 +89,10 @@ def recurring(
       elastance simulate recurring --policy mypackage.mymodule:MyPolicy,zeus
       elastance simulate recurring --traces ~/zeus/trace --compat --history runs.json --json
     """  # noqa: D301
-    from elastance.figures import check_picture_path, check_theme, draw_recurring, save_figure  # noqa: PLC0415
-    from elastance.files import check_writable  # noqa: PLC0415
-    from elastance.simulate import COMPARED_BY_DEFAULT, simulate_recurring  # noqa: PLC0415
-
-    from elastance.cli import output  # noqa: PLC0415
+    from elastance.cli import output
+    from elastance.figures import check_picture_path, check_theme, draw_recurring, save_figure
+    from elastance.files import check_writable
+    from elastance.simulate import COMPARED_BY_DEFAULT, simulate_recurring
 
     if plot is not None:
         check_picture_path(plot)
@@ -159,7 +158,9 @@ def parse_seeds(seed: int | None, seeds: str | None) -> list[int]:
         else:
             chosen = [int(part) for part in seeds.split(",")]
     except ValueError:
-        raise InputError(f"--seeds {seeds!r}: expected a range such as 0:200 or a list such as 1,2,3") from None
+        raise InputError(
+            f"--seeds {seeds!r}: expected a range such as 0:200 or a list such as 1,2,3"
+        ) from None
     if not chosen:
         raise InputError(f"--seeds {seeds!r} is an empty range: 0:200 means 0 to 199")
     if len(set(chosen)) != len(chosen):
@@ -177,8 +178,8 @@ def _described_job(
     b0: int | None,
 ) -> Job | Workload:
     """Change a workload's default job by what the user gave; without --b0 its size adapts to what is on offer."""
-    from elastance.catalog import WORKLOADS, Workload, find_workload  # noqa: PLC0415
-    from elastance.job import Job  # noqa: PLC0415
+    from elastance.catalog import WORKLOADS, Workload, find_workload
+    from elastance.job import Job
 
     known = [of.name for of in WORKLOADS if of.dataset == dataset]
     if dataset is None or workload is not None or known:
@@ -232,9 +233,9 @@ def _user_modules() -> Iterator[None]:
 
 
 def _print_table(comparison: Comparison) -> None:
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table
 
-    from elastance.cli import output  # noqa: PLC0415
+    from elastance.cli import output
 
     task, problem = comparison.task, comparison.task.problem
     on = output.console()
@@ -248,7 +249,16 @@ def _print_table(comparison: Comparison) -> None:
         style="dim",
     )
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("policy", "final b, W", "energy saved", "time saved", "energy", "time", "regret", "pays back"):
+    for name in (
+        "policy",
+        "final b, W",
+        "energy saved",
+        "time saved",
+        "energy",
+        "time",
+        "regret",
+        "pays back",
+    ):
         table.add_column(name, justify="left" if name == "policy" else "right")
     for result in comparison.policies:
         table.add_row(*_table_row(result))
@@ -269,7 +279,7 @@ def _print_table(comparison: Comparison) -> None:
 
 
 def _table_row(result: PolicyResult) -> tuple[str, ...]:
-    from elastance.cli.output import joules, number, percent, seconds  # noqa: PLC0415
+    from elastance.cli.output import joules, number, percent, seconds
 
     def with_interval(quantity: str, show: Callable[[float | None], str]) -> str:
         mean, ci95 = result.spread(quantity)
@@ -296,8 +306,8 @@ def _table_row(result: PolicyResult) -> tuple[str, ...]:
 
 def _print_answer(comparison: Comparison) -> None:
     """Answer the question in a sentence, for the first policy that decides anything."""
-    from elastance.cli import output  # noqa: PLC0415
-    from elastance.policies import PolicyKind, find_policy  # noqa: PLC0415
+    from elastance.cli import output
+    from elastance.policies import PolicyKind, find_policy
 
     deciding = [r for r in comparison.policies if find_policy(r.policy).kind is not PolicyKind.BASELINE]
     if not deciding or deciding[0].final is None:

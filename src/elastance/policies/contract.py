@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from elastance.job import Job
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """What a policy's state is made of."""
 
 

@@ -37,9 +37,11 @@ class JustInTimePowerLimit:
         ordered = tuple(sorted(profile, key=lambda at: at.power_limit_w, reverse=True))
         cost = self._cost_for(ordered)
         self._profiles[batch_size] = ordered
-        self._best[batch_size] = min(ordered, key=lambda at: cost.of_epoch(at.time_s, at.power_w)).power_limit_w
+        self._best[batch_size] = min(
+            ordered, key=lambda at: cost.of_epoch(at.time_s, at.power_w)
+        ).power_limit_w
 
-    def _cost_for(self, profile: tuple[LimitMeasurement, ...]) -> EtaCost:  # noqa: ARG002
+    def _cost_for(self, profile: tuple[LimitMeasurement, ...]) -> EtaCost:
         return self._cost
 
     def state(self) -> dict[str, Json]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from elastance.policies.exploration import PruningExploration
 from elastance.policies.randomness import generator_state, restore_generator
 from elastance.policies.thompson import (
+    FLAT_PRIOR,
     Belief,
     GaussianBelief,
     Prior,
@@ -39,7 +40,7 @@ class PruningThompsonSampling:
     """
 
     def __init__(
-        self, problem: Problem, rng: np.random.Generator, *, prior: Prior = Prior(), rounds: int = 2
+        self, problem: Problem, rng: np.random.Generator, *, prior: Prior = FLAT_PRIOR, rounds: int = 2
     ) -> None:
         self._prior = prior
         self._window_size = problem.window_size

@@ -189,7 +189,7 @@ def build_policy(
 
 
 def _joined(name: str, *parts: str) -> PolicyInfo:
-    if len(parts) != 2:  # noqa: PLR2004
+    if len(parts) != 2:
         raise InputError(f"policy {name!r}: join one batch-size and one power-limit policy with a single '+'")
     infos = {info.kind: info for info in map(find_policy, parts)}
     if infos.keys() != {PolicyKind.BATCH_SIZE, PolicyKind.POWER_LIMIT}:
@@ -216,7 +216,8 @@ def _info_of(name: str, factory: object, origin: str = "") -> PolicyInfo:
     """Tell what a class decides from the methods it has."""
     decides = {
         PolicyKind.BATCH_SIZE: hasattr(factory, "choose_batch_size") and hasattr(factory, "observe_run"),
-        PolicyKind.POWER_LIMIT: hasattr(factory, "choose_power_limit") and hasattr(factory, "observe_profile"),
+        PolicyKind.POWER_LIMIT: hasattr(factory, "choose_power_limit")
+        and hasattr(factory, "observe_profile"),
     }
     kinds = [kind for kind, can in decides.items() if can]
     if not kinds or not callable(factory):
@@ -236,7 +237,7 @@ def _entry_points() -> list[PolicyInfo]:
             origin = entry_point.dist.name if entry_point.dist else ""
             try:
                 found.append(_info_of(entry_point.name, entry_point.load(), origin))
-            except Exception as error:  # noqa: BLE001 - another package's fault must not hide every policy
+            except Exception as error:
                 summary = f"cannot be loaded: {_in_words(error)}"
                 found.append(PolicyInfo(entry_point.name, PolicyKind(kind), summary, (), origin))
     return found

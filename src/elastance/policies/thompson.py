@@ -38,6 +38,10 @@ class Prior(NamedTuple):
     precision: float = 0.0
 
 
+FLAT_PRIOR = Prior()
+"""No prior knowledge."""
+
+
 class Belief(Protocol):
     """What is believed about one arm's mean reward."""
 
@@ -85,7 +89,7 @@ class GaussianBelief:
     """
 
     def __init__(
-        self, prior: Prior = Prior(), *, window_size: int = 0, precision: float | None = None
+        self, prior: Prior = FLAT_PRIOR, *, window_size: int = 0, precision: float | None = None
     ) -> None:
         if precision is not None and not 0.0 < precision < math.inf:
             raise InputError(f"reward precision {precision} is not a positive finite number")
@@ -196,11 +200,13 @@ class ThompsonSampling:
         problem: Problem,
         rng: np.random.Generator,
         *,
-        prior: Prior = Prior(),
+        prior: Prior = FLAT_PRIOR,
         least_observations: int = 2,
     ) -> None:
         self._default = problem.job.default_batch_size
-        self._new_belief: Callable[[], Belief] = lambda: GaussianBelief(prior, window_size=problem.window_size)
+        self._new_belief: Callable[[], Belief] = lambda: GaussianBelief(
+            prior, window_size=problem.window_size
+        )
         self._begun = False
         self._sampler = ThompsonSampler(
             {size: self._new_belief() for size in problem.batch_sizes},
@@ -249,4 +255,3 @@ def restored_beliefs(state: Json, new_belief: Callable[[], Belief]) -> dict[int,
         beliefs[int(arm)] = belief = new_belief()
         belief.restore(saved)
     return beliefs
-

@@ -114,10 +114,8 @@ def simulate_history(task: Task, policy: str, seed: int) -> History:
     records = tuple(record for _ in range(task.recurrences) for record in world.run_recurrence())
     notes = pair.notes
     if world.lifted_thresholds:
-        notes += (
-            f"{world.lifted_thresholds} recurrence(s) stopped every try: the last ran the best size known "
-            "without a threshold",
-        )
+        count = world.lifted_thresholds
+        notes += (f"{count} recurrence(s) in which only a last try without early stopping got through",)
     return History(policy, seed, records, notes)
 
 
@@ -393,9 +391,7 @@ def _simulate_part(task: Task, cells: list[tuple[str, int]]) -> list[History]:
 
 def _measured(task: Task, policy: str, histories: list[History]) -> PolicyResult:
     measures = tuple(
-        measure(
-            history.records, task.recurrences, table=task.table, oracle=task.oracle, default=task.default
-        )
+        measure(history.records, task.recurrences, table=task.table, oracle=task.oracle, default=task.default)
         for history in histories
     )
     return PolicyResult(policy, tuple(histories), measures)

@@ -80,7 +80,9 @@ def oracle(table: dict[tuple[int, int], Expectation]) -> Expectation:
     """
     best = min(table.values(), key=lambda expectation: expectation.cost_j)
     if math.isinf(best.cost_j):
-        raise ConvergenceError("no batch size on offer ever reaches the target metric within the job's epochs")
+        raise ConvergenceError(
+            "no batch size on offer ever reaches the target metric within the job's epochs"
+        )
     return best
 
 

@@ -45,7 +45,7 @@ class Spread(NamedTuple):
 
 
 def _student_t(degrees_of_freedom: int) -> float:
-    from scipy.special import stdtrit  # noqa: PLC0415 - half a second that one seed does not need
+    from scipy.special import stdtrit
 
     return float(stdtrit(degrees_of_freedom, 0.975))
 

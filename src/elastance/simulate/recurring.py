@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -104,9 +105,10 @@ class RecurringJob:
                 return records
             stops.append(f"{record.batch_size} (after {record.epochs:g} epochs)")
             self._require_default_converges(attempt)
+        tried = ", ".join(f"{stop} {count} times" for stop, count in Counter(stops).items())
         raise ConvergenceError(
             f"{self._prefix}recurrence {self.recurrences + 1} missed the target in {MAX_TRIES} tries; "
-            f"batch sizes tried: {', '.join(stops)}; a larger beta knob stops fewer runs"
+            f"batch sizes tried: {tried}; a larger beta knob stops fewer runs"
         )
 
     def _next_attempt(self) -> _Attempt:

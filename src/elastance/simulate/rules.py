@@ -65,7 +65,7 @@ class NormalRules:
         """Return which of the training paths a run follows, each equally likely."""
         return int(world.integers(paths))
 
-    def epoch_cost(self, cost: EtaCost, size: SizeFacts) -> EtaCost:  # noqa: ARG002
+    def epoch_cost(self, cost: EtaCost, size: SizeFacts) -> EtaCost:
         """Return the job's own cost."""
         return cost
 
@@ -110,7 +110,7 @@ class PublishedRules:
         self,
         threshold_j: float,
         epoch_cost_j: float,
-        profiling_cost_j: float | None,  # noqa: ARG002
+        profiling_cost_j: float | None,
         max_epochs: int,
     ) -> int:
         """Return how many plain epochs fit below the threshold."""

@@ -137,7 +137,9 @@ def _few_repeats(table: Table) -> Iterator[Issue]:
         repeats[tuple(key)].add(run)
     for key, runs in repeats.items():
         if len(runs) == 1:
-            yield Issue(Severity.WARNING, f"{'/'.join(map(str, key))}: only one repeat, no spread to learn from")
+            yield Issue(
+                Severity.WARNING, f"{'/'.join(map(str, key))}: only one repeat, no spread to learn from"
+            )
 
 
 def _power_above_limit(table: Table) -> Iterator[Issue]:
@@ -145,7 +147,9 @@ def _power_above_limit(table: Table) -> Iterator[Issue]:
         zip(table.columns["power_limit"], table.columns["average_power"], strict=True), start=FIRST_ROW
     ):
         if power > limit:
-            yield Issue(Severity.WARNING, f"{power:.1f} W is above the limit of {limit} W", row, "average_power")
+            yield Issue(
+                Severity.WARNING, f"{power:.1f} W is above the limit of {limit} W", row, "average_power"
+            )
 
 
 def _limits_differ(table: Table) -> Iterator[Issue]:
@@ -173,20 +177,26 @@ def _group_order(table: Table) -> Iterator[Issue]:
     columns = table.columns
     last: dict[str, tuple[float, str]] = {}
     known = {workload.dataset for workload in WORKLOADS}
-    rows = zip(
-        columns["group"], columns["start_time"], columns["end_time"], columns["dataset"], strict=True
-    )
+    rows = zip(columns["group"], columns["start_time"], columns["end_time"], columns["dataset"], strict=True)
     for row, (group, start, end, dataset) in enumerate(rows, start=FIRST_ROW):
         if end < start:
-            yield Issue(Severity.ERROR, f"group {group} ends at {end} before it starts at {start}", row, "end_time")
+            yield Issue(
+                Severity.ERROR, f"group {group} ends at {end} before it starts at {start}", row, "end_time"
+            )
         if dataset not in known:
             yield Issue(
-                Severity.ERROR, f"unknown dataset {dataset!r}: known: {', '.join(sorted(known))}", row, "dataset"
+                Severity.ERROR,
+                f"unknown dataset {dataset!r}: known: {', '.join(sorted(known))}",
+                row,
+                "dataset",
             )
         before, same = last.get(group, (start, dataset))
         if start < before:
             yield Issue(
-                Severity.ERROR, f"group {group} is not sorted: starts at {start} after {before}", row, "start_time"
+                Severity.ERROR,
+                f"group {group} is not sorted: starts at {start} after {before}",
+                row,
+                "start_time",
             )
         if dataset != same:
             yield Issue(Severity.ERROR, f"group {group} mixes {same} and {dataset}", row, "dataset")

@@ -91,7 +91,7 @@ def _detect_schema(path: Path, raw: dict[str, Sequence[Any]]) -> Schema:
 
 
 def _typed_column(path: Path, name: str, cell_type: CellType, cells: Sequence[Any]) -> list[Any]:
-    from pydantic import ValidationError  # noqa: PLC0415
+    from pydantic import ValidationError
 
     try:
         return column_adapter(cell_type).validate_python(cells)
@@ -157,7 +157,7 @@ def _csv_columns(path: Path, content: bytes) -> dict[str, Sequence[str]]:
 
 def _parquet_columns(path: Path, content: bytes) -> dict[str, Sequence[Any]]:
     try:
-        import polars  # noqa: PLC0415, ICN001
+        import polars
     except ImportError:
         raise InputError(
             f"{path}: reading Parquet needs the extra 'parquet': pip install 'elastance[parquet]'"

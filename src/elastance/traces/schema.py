@@ -27,7 +27,7 @@ _NEVER = ("", "nan")
 @cache
 def column_adapter(cell_type: CellType) -> TypeAdapter[list[Any]]:
     """Return the validator that turns a column of strings (or numbers) into a list of `cell_type`."""
-    from pydantic import BeforeValidator, Field, TypeAdapter  # noqa: PLC0415
+    from pydantic import BeforeValidator, Field, TypeAdapter
 
     def none_if_never(cell: object) -> object:
         never = cell is None or cell != cell or (isinstance(cell, str) and cell.lower() in _NEVER)

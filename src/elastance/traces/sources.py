@@ -6,8 +6,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cached_property
 from os import PathLike
@@ -25,6 +24,8 @@ from elastance.traces.schema import POWER, TRAIN, Schema
 from elastance.traces.tables import JobFacts, PowerTrace, TrainTrace, join
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from elastance.job import Job
 
 _log = logging.getLogger(__name__)
@@ -89,7 +90,10 @@ class SourceRecord:
 class TraceSource(Protocol):
     """Somewhere facts come from."""
 
-    kind: SourceKind
+    @property
+    def kind(self) -> SourceKind:
+        """How the source was found."""
+        ...
 
     def gpus(self) -> tuple[str, ...]:
         """Names of the GPU types this source knows."""
@@ -184,7 +188,9 @@ class DirectorySource:
         name = gpu.lower()
         if name not in self._power_tables:
             if name not in self.gpus():
-                raise UnknownNameError(f"GPU (no {POWER_STEM}{name}.csv in {self.directory})", gpu, self.gpus())
+                raise UnknownNameError(
+                    f"GPU (no {POWER_STEM}{name}.csv in {self.directory})", gpu, self.gpus()
+                )
             self._power_tables[name] = self._read(POWER_STEM + name, POWER)
         return self._power_tables[name]
 
@@ -239,7 +245,7 @@ class BuiltinSource:
         power = self.power(gpu)
         return join(self.train(), power, job, provenance=Provenance.MODEL)
 
-    def record(self, gpu: str) -> SourceRecord:  # noqa: ARG002
+    def record(self, gpu: str) -> SourceRecord:
         """What a result says about the models; the same for every GPU type."""
         digest = hashlib.sha256(MODELS_FILE.read_bytes()).hexdigest()
         return SourceRecord.of_files(
@@ -311,5 +317,5 @@ def _require_published(table: Table) -> None:
         )
 
 
-def _fields_after_name(cls: type) -> tuple[str, ...]:
-    return tuple(field for field in cls.__dataclass_fields__ if field != "name")
+def _fields_after_name(cls: type[TrainTrace | PowerTrace]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cls) if field.name != "name")

@@ -1,0 +1,45 @@
+"""Shared fixtures: where the public traces are, and an environment without the user's own."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def _shared_data() -> tuple[Path | None, Path | None]:
+    """Directories of the public traces and of the recorded results, where there are any."""
+    named = os.environ.get("ELASTANCE_TRACES")
+    bases = [Path(named)] if named else []
+    bases += [ROOT.parent / "shared"]
+    for base in bases:
+        for traces in (base, base / "data" / "zeus"):
+            if (traces / "summary_train.csv").exists():
+                reference = traces.parents[1] / "reference"
+                return traces, reference if reference.is_dir() else None
+    return None, None
+
+
+PUBLIC_TRACES, REFERENCE = _shared_data()
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No trace directory and an empty cache, whatever the user has."""
+    monkeypatch.delenv("ELASTANCE_TRACES", raising=False)
+    monkeypatch.setenv("ELASTANCE_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="session")
+def public_traces() -> Path:
+    if PUBLIC_TRACES is None:
+        pytest.skip("the public traces are not here (ELASTANCE_TRACES or ../shared)")
+    return PUBLIC_TRACES
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    if REFERENCE is None:
+        pytest.skip("the recorded results are not here (../shared/reference)")
+    return REFERENCE
