@@ -113,9 +113,7 @@ def test_entry_points_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: thirdparty\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        "[elastance.batch_size_policies]\n"
-        f"always = {user_module}:Fixed\n"
-        "broken = no_such_module:Policy\n"
+        f"[elastance.batch_size_policies]\nalways = {user_module}:Fixed\nbroken = no_such_module:Policy\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     found = {policy.name: policy for policy in registered_policies()}

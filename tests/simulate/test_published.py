@@ -33,7 +33,12 @@ def test_every_recorded_history_is_replayed_bit_for_bit(source: DirectorySource,
     assert len(runs) == 42
     for run in runs:
         job = Job(
-            run["dataset"], run["network"], run["optimizer"], run["target_metric"], run["max_epochs"], run["b0"]
+            run["dataset"],
+            run["network"],
+            run["optimizer"],
+            run["target_metric"],
+            run["max_epochs"],
+            run["b0"],
         )
         comparison = simulate_recurring(
             job,

@@ -120,9 +120,7 @@ def test_the_last_try_gets_through_without_a_threshold() -> None:
     facts = make_facts({32: (1, 19)})
     problem = make_problem(facts, beta=1.001)
     policy = Scripted([])
-    job = RecurringJob(
-        facts, problem, PolicyPair(policy, MaxPowerLimit(problem)), np.random.default_rng(5)
-    )
+    job = RecurringJob(facts, problem, PolicyPair(policy, MaxPowerLimit(problem)), np.random.default_rng(5))
     for _ in range(40):
         records = job.run_recurrence()
         assert records[-1].reached
@@ -139,7 +137,9 @@ def test_twenty_misses_are_an_error_that_says_why() -> None:
     pair = PolicyPair(policy, MaxPowerLimit(problem))
     job = RecurringJob(facts, problem, pair, np.random.default_rng(1), rules=rules)
     job.run_recurrence()
-    with pytest.raises(ConvergenceError, match=r"recurrence 2 missed .* in 20 tries; .*128 \(after 11 epochs\) 20 times"):
+    with pytest.raises(
+        ConvergenceError, match=r"recurrence 2 missed .* in 20 tries; .*128 \(after 11 epochs\) 20 times"
+    ):
         job.run_recurrence()
 
 
@@ -170,9 +170,7 @@ def test_a_policy_that_never_makes_up_its_mind() -> None:
 
     facts = make_facts()
     problem = make_problem(facts)
-    job = RecurringJob(
-        facts, problem, PolicyPair(Scripted([]), Undecided(problem)), np.random.default_rng(1)
-    )
+    job = RecurringJob(facts, problem, PolicyPair(Scripted([]), Undecided(problem)), np.random.default_rng(1))
     with pytest.raises(PolicyError, match="asked for a profile of batch size 32 again"):
         job.run_recurrence()
 

@@ -81,7 +81,9 @@ def test_normal_mode_agrees_with_the_published_policy(public_traces: Path, line:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("workload", "beta"), [("cifar100", 1.05), ("cifar100", 1.25), ("movielens-1m", 1.25)])
+@pytest.mark.parametrize(
+    ("workload", "beta"), [("cifar100", 1.05), ("cifar100", 1.25), ("movielens-1m", 1.25)]
+)
 def test_a_low_beta_still_finishes(public_traces: Path, workload: str, beta: float) -> None:
     """The published simulator prunes every size here, or stops all twenty tries, in some of the seeds."""
     comparison = simulate_recurring(

@@ -19,7 +19,8 @@ def issues_of(tmp_path: Path, text: str) -> list[str]:
     path = tmp_path / "trace.csv"
     path.write_text(text)
     return [
-        f"{issue.severity} {issue.row} {issue.column} {issue.message}" for issue in find_issues(read_table(path))
+        f"{issue.severity} {issue.row} {issue.column} {issue.message}"
+        for issue in find_issues(read_table(path))
     ]
 
 
@@ -85,7 +86,10 @@ def test_power_warnings(tmp_path: Path) -> None:
     ("rows", "message"),
     [
         ("a,0,10,squad,1\na,5,4,squad,1\n", "error 3 end_time group a ends at 4.0 before it starts at 5.0"),
-        ("a,5,10,squad,1\na,4,9,squad,1\n", "error 3 start_time group a is not sorted: starts at 4.0 after 5.0"),
+        (
+            "a,5,10,squad,1\na,4,9,squad,1\n",
+            "error 3 start_time group a is not sorted: starts at 4.0 after 5.0",
+        ),
         ("a,0,10,squad,1\na,5,9,imagenet,1\n", "error 3 dataset group a mixes squad and imagenet"),
         ("a,0,10,squat,1\n", "error 2 dataset unknown dataset 'squat'"),
     ],

@@ -99,7 +99,9 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_table(tmp_path / "missing.csv")
     with pytest.raises(TraceError, match="cannot be read: Is a directory"):
         read_table(tmp_path)
-    (tmp_path / "latin.csv").write_bytes(POWER_TEXT.replace("adadelta,125", "ad\xe4delta,125").encode("latin-1"))
+    (tmp_path / "latin.csv").write_bytes(
+        POWER_TEXT.replace("adadelta,125", "ad\xe4delta,125").encode("latin-1")
+    )
     with pytest.raises(TraceError, match="row 3: not UTF-8 text"):
         read_table(tmp_path / "latin.csv")
     with pytest.raises(TraceError, match="row 1: not a train, power or group trace; nearest is a power"):
@@ -132,3 +134,9 @@ def test_parquet_without_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "t.parquet").write_bytes(b"PAR1")
     with pytest.raises(InputError, match="pip install 'elastance\\[parquet\\]'"):
         read_table(tmp_path / "t.parquet")
+
+
+def test_the_short_cut_for_regular_files_reads_what_the_csv_module_reads(tmp_path: Path) -> None:
+    regular = read_table(write(tmp_path / "t.csv", TRAIN_TEXT)).columns
+    quoted = TRAIN_TEXT.replace("shufflenetv2", '"shufflenetv2"')
+    assert read_table(write(tmp_path / "q.csv", quoted)).columns == regular

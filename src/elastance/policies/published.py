@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
     from elastance.policies.contract import Json, LimitMeasurement, Outcome, Problem
 
+_LOW = 0xFFFFFFFF
+"""Mask of the lower half of a 64-bit word."""
+
+_sum, _subtract, _multiply = np.add.reduce, np.subtract, np.multiply
+
 
 class PublishedBelief:
     """Flat-prior posterior of an arm's mean, recomputed from its rewards in the published order of operations."""
@@ -31,6 +36,7 @@ class PublishedBelief:
     def __init__(self, window_size: int = 0) -> None:
         self._window_size = window_size
         self._rewards = np.empty(64)
+        self._scratch = np.empty(64)
         self._length = 0
         self.mean = 0.0
         self.deviation = math.inf
@@ -44,6 +50,7 @@ class PublishedBelief:
         """Learn from one reward, J."""
         if self._length == len(self._rewards):
             self._rewards = np.concatenate((self._rewards, np.empty(self._length)))
+            self._scratch = np.empty(2 * self._length)
         self._rewards[self._length] = reward
         self._length += 1
         self._derive()
@@ -51,10 +58,10 @@ class PublishedBelief:
     def _derive(self) -> None:
         count = self.count
         rewards = self._rewards[self._length - count : self._length]
-        # The steps of numpy.var and numpy.sum, spelled out to share the sum; the bits are the same.
-        total = float(np.add.reduce(rewards))
-        deviations = rewards - total / count
-        variance = float(np.add.reduce(deviations * deviations)) / count
+        # The steps of numpy.sum and numpy.var, spelled out to share the sum and the memory; the bits are the same.
+        total = float(_sum(rewards))
+        squares = _subtract(rewards, total / count, self._scratch[:count])
+        variance = float(_sum(_multiply(squares, squares, squares))) / count
         if variance == 0.0:
             self.mean, self.deviation = total / count, 0.0
             return
@@ -75,19 +82,52 @@ class PublishedBelief:
 
 
 class PublishedSampler(ThompsonSampler):
-    """Draws a permutation of the arms before every draw, whether or not an arm is rarely seen."""
+    """Draws a permutation of the arms before every draw, and makes no use of it.
+
+    The permutation is meant to pick among rarely seen arms; every survivor of the published exploration has been
+    seen often enough.
+    """
+
+    def __init__(self, beliefs: Mapping[int, Belief], rng: np.random.Generator) -> None:
+        super().__init__(beliefs, rng)
+        self._skip = PermutationSkipper(rng, len(beliefs))
 
     def draw(self) -> int:
         """Return the arm to play."""
-        arms = list(self.beliefs)
-        order = self.rng.choice(len(arms), len(arms), replace=False)
-        beliefs = list(self.beliefs.values())
-        for index in order.tolist():
-            if beliefs[index].count < self.least_observations:
-                return arms[index]
-        normal = self.rng.normal
-        values = [normal(belief.mean, belief.deviation) for belief in beliefs]
-        return arms[values.index(max(values))]
+        self._skip()
+        return self.best_draw()
+
+
+class PermutationSkipper:
+    """Advances a generator exactly as ``rng.choice(n, n, replace=False)`` does, at a third of its cost.
+
+    NumPy draws the permutation with 32-bit numbers below 2, 3, … n, n, … 3, 2, two from each 64-bit word of the
+    stream. One of them takes a further word only if it is rejected (Lemire's method), about once in 10^8 times; then,
+    and from then on, the permutation is really drawn.
+    """
+
+    def __init__(self, rng: np.random.Generator, n: int) -> None:
+        self._rng = rng
+        self._n = n
+        bounds = [*range(2, n + 1), *range(n, 1, -1)]
+        self._pairs = list(zip(bounds[::2], bounds[1::2], strict=True))
+        source = rng.bit_generator
+        # Half a word left over from before would shift every pair.
+        self._whole_words = isinstance(source, np.random.PCG64) and not source.state["has_uint32"]
+
+    def __call__(self) -> None:
+        """Advance the generator."""
+        source = self._rng.bit_generator
+        if self._whole_words and isinstance(source, np.random.PCG64):
+            words = source.random_raw(len(self._pairs)).tolist()
+            for word, (first, second) in zip(words, self._pairs, strict=True):
+                if (word & _LOW) * first & _LOW < first or (word >> 32) * second & _LOW < second:
+                    break
+            else:
+                return
+            source.advance(-len(words))
+            self._whole_words = False
+        self._rng.choice(self._n, self._n, replace=False)
 
 
 class PublishedPruningThompson(PruningThompsonSampling):

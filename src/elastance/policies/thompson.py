@@ -174,6 +174,10 @@ class ThompsonSampler:
         rare = [arm for arm, belief in self.beliefs.items() if belief.count < self.least_observations]
         if rare:
             return rare[int(self.rng.integers(len(rare)))]
+        return self.best_draw()
+
+    def best_draw(self) -> int:
+        """Return the arm with the largest of one draw per arm, in order; the first on a tie."""
         noise = self.rng.standard_normal(len(self.beliefs))
         best, best_value = 0, -math.inf
         for (arm, belief), unit in zip(self.beliefs.items(), noise.tolist(), strict=True):

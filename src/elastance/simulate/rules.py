@@ -27,10 +27,6 @@ class Rules(Protocol):
         """Return the generators of the world and of the policy."""
         ...
 
-    def draw_path(self, world: np.random.Generator, paths: int) -> int:
-        """Return which of the training paths a run follows."""
-        ...
-
     def epoch_cost(self, cost: EtaCost, size: SizeFacts) -> EtaCost:
         """Return the cost by which an epoch of `size` is compared with the threshold."""
         ...
@@ -61,10 +57,6 @@ class NormalRules:
         world, policy = np.random.SeedSequence(seed).spawn(2)
         return np.random.default_rng(world), np.random.default_rng(policy)
 
-    def draw_path(self, world: np.random.Generator, paths: int) -> int:
-        """Return which of the training paths a run follows, each equally likely."""
-        return int(world.integers(paths))
-
     def epoch_cost(self, cost: EtaCost, size: SizeFacts) -> EtaCost:
         """Return the job's own cost."""
         return cost
@@ -85,9 +77,8 @@ class NormalRules:
 class PublishedRules:
     """The published simulator's rules, for replaying its histories float for float.
 
-    World and policy draw from two generators with the *same* seed, a path is drawn by sampling without
-    replacement, the threshold ignores that a profiling epoch is dearer, and time is weighed by the largest
-    limit of the batch size.
+    World and policy draw from two generators with the *same* seed, the threshold ignores that a profiling epoch is
+    dearer, and time is weighed by the largest limit of the batch size.
     """
 
     published = True
@@ -97,10 +88,6 @@ class PublishedRules:
     def generators(self, seed: int) -> tuple[np.random.Generator, np.random.Generator]:
         """Return two generators with identical streams."""
         return np.random.default_rng(seed), np.random.default_rng(seed)
-
-    def draw_path(self, world: np.random.Generator, paths: int) -> int:
-        """Return which of the training paths a run follows, drawn as a sample of size one."""
-        return int(world.choice(paths, size=1, replace=False)[0])
 
     def epoch_cost(self, cost: EtaCost, size: SizeFacts) -> EtaCost:
         """Return the cost with the largest limit of this batch size."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from elastance.catalog import WORKLOADS
 from elastance.errors import TraceError
@@ -46,16 +47,16 @@ class Issue:
 
 def find_issues(table: Table) -> Iterator[Issue]:
     """Yield every error, then every warning about `table`."""
-    yield from _duplicate_keys(table)
+    yield from _errors(table)
     match table.schema.kind:
         case "train":
-            yield from _target_epochs_fall(table)
+            yield from _unclear_directions(table)
             yield from _few_repeats(table)
         case "power":
             yield from _power_above_limit(table)
             yield from _limits_differ(table)
         case _:
-            yield from _group_order(table)
+            pass
 
 
 def require_usable(table: Table) -> Table:
@@ -64,11 +65,17 @@ def require_usable(table: Table) -> Table:
     Raises:
         TraceError: The first error found.
     """
-    for issue in find_issues(table):
-        if issue.severity is Severity.ERROR:
-            raise TraceError(issue.message, path=table.path, row=issue.row, column=issue.column)
-        break  # errors come first
+    for issue in _errors(table):
+        raise TraceError(issue.message, path=table.path, row=issue.row, column=issue.column)
     return table
+
+
+def _errors(table: Table) -> Iterator[Issue]:
+    yield from _duplicate_keys(table)
+    if table.schema.kind == "train":
+        yield from _target_epochs_fall(table)
+    elif table.schema.kind == "group":
+        yield from _group_order(table)
 
 
 def _duplicate_keys(table: Table) -> Iterator[Issue]:
@@ -86,47 +93,61 @@ def _duplicate_keys(table: Table) -> Iterator[Issue]:
             first[key] = index + FIRST_ROW
 
 
+_WorkloadKey = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class _Inversions:
+    """Neighbouring thresholds of one run, in ascending order, whose epochs are in the opposite or the same order.
+
+    Attributes:
+        falls: Rows of the higher threshold where it was met *earlier* than the lower one.
+        rises: Rows of the lower threshold where it was met earlier than the higher one.
+    """
+
+    falls: list[int]
+    rises: list[int]
+
+
+def _inversions(table: Table) -> dict[_WorkloadKey, _Inversions]:
+    """Compare every pair of neighbouring thresholds within each run, by workload."""
+    columns = table.columns
+    keys = zip(*(columns[name] for name in table.schema.key[:-1]), strict=True)
+    numbers: dict[tuple[Any, ...], int] = {}
+    runs = np.array([numbers.setdefault(key, len(numbers)) for key in keys])
+    workloads: list[_WorkloadKey] = [(key[0], key[1], key[2]) for key in numbers]
+    epochs = np.array(columns["target_epoch"], dtype=float)
+    epochs[np.isnan(epochs)] = np.inf
+    order = np.lexsort((columns["target_metric"], runs))
+    lower, higher = order[:-1], order[1:]
+    same_run = runs[lower] == runs[higher]
+    found = {workload: _Inversions([], []) for workload in workloads}
+    for row in higher[same_run & (epochs[higher] < epochs[lower])].tolist():
+        found[workloads[runs[row]]].falls.append(row + FIRST_ROW)
+    for row in lower[same_run & (epochs[higher] > epochs[lower])].tolist():
+        found[workloads[runs[row]]].rises.append(row + FIRST_ROW)
+    return found
+
+
 def _target_epochs_fall(table: Table) -> Iterator[Issue]:
     """In a run a harder threshold is never met earlier, and nothing is met after the first miss."""
-    columns = table.columns
-    runs: defaultdict[tuple[str, str, str], defaultdict[tuple[int, int], list[tuple[float, float, int]]]]
-    runs = defaultdict(lambda: defaultdict(list))
-    workloads = zip(columns["dataset"], columns["network"], columns["optimizer"], strict=True)
-    repeats = zip(columns["batch_size"], columns["run"], strict=True)
-    never = float("inf")
-    paths = (
-        (metric, never if epoch is None else epoch, row)
-        for row, (metric, epoch) in enumerate(
-            zip(columns["target_metric"], columns["target_epoch"], strict=True), start=FIRST_ROW
-        )
-    )
-    for workload, repeat, point in zip(workloads, repeats, paths, strict=True):
-        runs[workload][repeat].append(point)
-    for workload, by_repeat in runs.items():
-        for run in by_repeat.values():
-            run.sort()
-        falls = [_falls(run) for run in by_repeat.values()]
-        rises = [_falls(run[::-1]) for run in by_repeat.values()]
-        known = next((w for w in WORKLOADS if (w.dataset, w.network, w.optimizer) == workload), None)
-        if known is not None:
-            bad = falls if known.higher_is_better else rises
-        elif any(falls) and any(rises):
-            bad = falls if sum(map(len, falls)) <= sum(map(len, rises)) else rises
-        else:
-            bad = []
-            if not any(falls) and not any(rises):
-                yield Issue(
-                    Severity.WARNING, f"{'/'.join(workload)}: cannot tell whether a higher metric is better"
-                )
-        for row in (row for rows in bad for row in rows):
+    known = {(of.dataset, of.network, of.optimizer): of.higher_is_better for of in WORKLOADS}
+    for workload, found in _inversions(table).items():
+        # Of an unknown metric the direction is detected: that in which fewer pairs are out of order.
+        higher_is_better = known.get(workload, len(found.falls) <= len(found.rises))
+        for row in found.falls if higher_is_better else found.rises:
             yield Issue(
                 Severity.ERROR, "met at an earlier epoch than an easier target metric", row, "target_epoch"
             )
 
 
-def _falls(run: list[tuple[float, float, int]]) -> list[int]:
-    """Rows of `run` (metric, epoch, row; in order) whose epoch is below the one before."""
-    return [row for (_, before, _), (_, epoch, row) in pairwise(run) if epoch < before]
+def _unclear_directions(table: Table) -> Iterator[Issue]:
+    known = {(of.dataset, of.network, of.optimizer) for of in WORKLOADS}
+    for workload, found in _inversions(table).items():
+        if workload not in known and not found.falls and not found.rises:
+            yield Issue(
+                Severity.WARNING, f"{'/'.join(workload)}: cannot tell whether a higher metric is better"
+            )
 
 
 def _few_repeats(table: Table) -> Iterator[Issue]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from elastance.errors import InputError, TraceError
-from elastance.traces.schema import SCHEMAS, CellType, Schema, column_adapter
+from elastance.traces.schema import NEVER, SCHEMAS, CellType, Schema, column_adapter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,6 +93,8 @@ def _detect_schema(path: Path, raw: dict[str, Sequence[Any]]) -> Schema:
 def _typed_column(path: Path, name: str, cell_type: CellType, cells: Sequence[Any]) -> list[Any]:
     from pydantic import ValidationError
 
+    if cell_type is CellType.POSITIVE_INT_OR_EMPTY:
+        cells = [None if cell in NEVER or cell != cell else cell for cell in cells]
     try:
         return column_adapter(cell_type).validate_python(cells)
     except ValidationError as error:
@@ -126,21 +128,38 @@ def _csv_columns(path: Path, content: bytes) -> dict[str, Sequence[str]]:
         raise TraceError("not UTF-8 text", path=path, row=row) from None
     if not text:
         raise TraceError("the file is empty", path=path)
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as error:
-        raise TraceError(f"not a CSV file: {error}", path=path) from None
-    header = rows.pop(0)
+    cells = _regular_cells(text)
+    header, *columns = _checked_rows(path, text) if cells is None else cells
     if len(set(header)) != len(header):
         twice = next(name for name in header if header.count(name) > 1)
         raise TraceError("column stands twice in the header", path=path, row=1, column=twice)
+    return dict(zip(header, columns, strict=True))
+
+
+def _regular_cells(text: str) -> list[list[str]] | None:
+    """Return header and columns of a file as regular as the published ones, without a list per row; else None."""
+    if '"' in text or "\r" in text or not text.endswith("\n"):
+        return None
+    lines = text.split("\n")[:-1]
+    width = lines[0].count(",") + 1
+    if any(line.count(",") + 1 != width for line in lines):
+        return None
+    cells = text[:-1].replace("\n", ",").split(",")
+    return [cells[:width], *(cells[width + column :: width] for column in range(width))]
+
+
+def _checked_rows(path: Path, text: str) -> list[list[str]]:
+    """Return header and columns of any other CSV file, or say which row is wrong."""
+    try:
+        header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    except csv.Error as error:
+        raise TraceError(f"not a CSV file: {error}", path=path) from None
     torn = not text.endswith(("\n", "\r"))
     for index, row in enumerate(rows):
         if len(row) != len(header):
-            last = torn and index == len(rows) - 1
             raise TraceError(
                 f"{len(row)} cells where the header has {len(header)}"
-                + ("; the last line is truncated" if last else ""),
+                + ("; the last line is truncated" if torn and index == len(rows) - 1 else ""),
                 path=path,
                 row=index + FIRST_ROW,
             )
@@ -151,8 +170,7 @@ def _csv_columns(path: Path, content: bytes) -> dict[str, Sequence[str]]:
             path=path,
             row=len(rows) + 1,
         )
-    columns = zip(*rows, strict=True) if rows else ((),) * len(header)
-    return dict(zip(header, columns, strict=True))
+    return [header, *([row[column] for row in rows] for column in range(len(header)))]
 
 
 def _parquet_columns(path: Path, content: bytes) -> dict[str, Sequence[Any]]:

@@ -21,23 +21,20 @@ class CellType(Enum):
     FINITE_FLOAT = "a finite number"
 
 
-_NEVER = ("", "nan")
+NEVER = frozenset({"", "nan", "NaN", "NA", None})
+"""Cells that mean that a target was never met."""
 
 
 @cache
 def column_adapter(cell_type: CellType) -> TypeAdapter[list[Any]]:
     """Return the validator that turns a column of strings (or numbers) into a list of `cell_type`."""
-    from pydantic import BeforeValidator, Field, TypeAdapter
-
-    def none_if_never(cell: object) -> object:
-        never = cell is None or cell != cell or (isinstance(cell, str) and cell.lower() in _NEVER)
-        return None if never else cell
+    from pydantic import Field, TypeAdapter
 
     positive_int = Annotated[int, Field(gt=0)]
     types: dict[CellType, Any] = {
         CellType.TEXT: Annotated[str, Field(min_length=1)],
         CellType.POSITIVE_INT: positive_int,
-        CellType.POSITIVE_INT_OR_EMPTY: Annotated[positive_int | None, BeforeValidator(none_if_never)],
+        CellType.POSITIVE_INT_OR_EMPTY: positive_int | None,
         CellType.POSITIVE_FLOAT: Annotated[float, Field(gt=0, allow_inf_nan=False)],
         CellType.FINITE_FLOAT: Annotated[float, Field(allow_inf_nan=False)],
     }

@@ -12,7 +12,7 @@ from elastance.errors import InputError, UnknownNameError
 from elastance.runs import Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from elastance.job import Job
 
@@ -131,11 +131,10 @@ def join(
         InputError: A trace lacks rows of the job, or has none at its target metric.
     """
     identity = (job.dataset, job.network, job.optimizer)
-    train_jobs = list(zip(train.dataset, train.network, train.optimizer, strict=True))
-    power_jobs = list(zip(power.dataset, power.network, power.optimizer, strict=True))
-    _require_rows(identity, {train.name: train_jobs, power.name: power_jobs})
-    trained = [index for index, key in enumerate(train_jobs) if key == identity]
-    powered = [index for index, key in enumerate(power_jobs) if key == identity]
+    trained = [index for index, key in enumerate(_jobs(train)) if key == identity]
+    powered = [index for index, key in enumerate(_jobs(power)) if key == identity]
+    if not trained or not powered:
+        raise _unknown_job(identity, train, power)
     sizes = sorted({train.batch_size[i] for i in trained} & {power.batch_size[i] for i in powered})
     if not sizes:
         raise InputError(f"{train.name} and {power.name} share no batch size of {'/'.join(identity)}")
@@ -165,30 +164,26 @@ def join(
             tuple(power.average_power[i] for i in rows),
             paths,
         )
-    return JobFacts(facts, _largest_joined_limit(train, train_jobs, power, power_jobs), provenance)
+    return JobFacts(facts, _largest_joined_limit(train, power), provenance)
 
 
-def _require_rows(identity: tuple[str, str, str], jobs_of: Mapping[str, list[tuple[str, str, str]]]) -> None:
-    known = {key for keys in jobs_of.values() for key in keys}
+def _jobs(trace: TrainTrace | PowerTrace) -> Iterator[tuple[str, str, str]]:
+    return zip(trace.dataset, trace.network, trace.optimizer, strict=True)
+
+
+def _unknown_job(identity: tuple[str, str, str], *traces: TrainTrace | PowerTrace) -> InputError:
+    jobs_of = {trace.name: set(_jobs(trace)) for trace in traces}
+    known = set[tuple[str, str, str]]().union(*jobs_of.values())
     for position, kind in enumerate(("dataset", "network", "optimizer")):
         matching = {key[position] for key in known if key[:position] == identity[:position]}
         if identity[position] not in matching:
             of = f" of {'/'.join(identity[:position])}" if position else ""
-            raise UnknownNameError(f"{kind}{of}", identity[position], matching)
-    for name, keys in jobs_of.items():
-        if identity not in keys:
-            raise InputError(f"no batch size on offer for {'/'.join(identity)}: {name} has no rows of it")
+            return UnknownNameError(f"{kind}{of}", identity[position], matching)
+    lacking = " and ".join(name for name, keys in jobs_of.items() if identity not in keys)
+    return InputError(f"no batch size on offer for {'/'.join(identity)}: {lacking} has no rows of it")
 
 
-def _largest_joined_limit(
-    train: TrainTrace,
-    train_jobs: list[tuple[str, str, str]],
-    power: PowerTrace,
-    power_jobs: list[tuple[str, str, str]],
-) -> int:
-    trained = set(zip(train_jobs, train.batch_size, strict=True))
-    return max(
-        limit
-        for *key, limit in zip(power_jobs, power.batch_size, power.power_limit, strict=True)
-        if tuple(key) in trained
-    )
+def _largest_joined_limit(train: TrainTrace, power: PowerTrace) -> int:
+    trained = set(zip(train.dataset, train.network, train.optimizer, train.batch_size, strict=True))
+    powered = zip(power.dataset, power.network, power.optimizer, power.batch_size, strict=True)
+    return max(limit for key, limit in zip(powered, power.power_limit, strict=True) if key in trained)

@@ -1,0 +1,183 @@
+"""Speed of the recurring-job simulation, side by side with the published simulator in one run.
+
+Run by ``make bench``, which installs ``zeus==0.16.0`` beside elastance into an environment of its own. Both simulate
+the same jobs with the same seeds from the same files, in turn, in one process; their histories must be equal, float
+for float. Reading the files is included on both sides. Figures are medians of several rounds; what counts is the
+ratio, since absolute times drift with the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import zeus
+from zeus._legacy.job import Job as ZeusJob
+from zeus._legacy.policy import JITPowerLimitOptimizer, PruningGTSBatchSizeOptimizer
+from zeus._legacy.simulate import Simulator
+
+from elastance.simulate import simulate_recurring
+from elastance.traces import DirectorySource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GPU, SEED, ETA, BETA = "v100", 1, 0.5, 2.0
+DEFAULT_RECURRENCES = 210
+
+
+def main() -> int:
+    """Print every figure with its target; return 1 if a target was missed."""
+    traces, rounds = parse_arguments()
+    print(f"zeus {zeus.__version__}, Python {sys.version.split()[0]}, {os.cpu_count()} cores, traces {traces}\n")
+    held = [
+        compare(traces, DEFAULT_RECURRENCES, rounds, target=50.0),
+        compare(traces, 2000, max(3, rounds // 3), target=100.0),
+        growth(traces, rounds),
+        start_up("import elastance", [sys.executable, "-c", "import elastance"], 0.15),
+        start_up("elastance --help", [str(Path(sys.executable).with_name("elastance")), "--help"], 0.3),
+        memory(traces),
+    ]
+    print(f"\n{sum(held)} of {len(held)} targets held")
+    return 0 if all(held) else 1
+
+
+def parse_arguments() -> tuple[Path, int]:
+    """Return the directory of the public traces and the number of rounds."""
+    here = Path(__file__).parents[1]
+    named = os.environ.get("ELASTANCE_TRACES")
+    fallback = Path(named) if named else here.parent / "shared" / "data" / "zeus"
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--traces", type=Path, default=fallback, help="directory of the public traces")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds per comparison")
+    arguments = parser.parse_args()
+    if not (arguments.traces / "summary_train.csv").exists():
+        parser.error(
+            f"{arguments.traces} holds no public traces; fetch them with "
+            "`elastance data fetch --output DIR` and name DIR with --traces"
+        )
+    return arguments.traces, arguments.rounds
+
+
+def with_zeus(traces: Path, recurrences: int) -> list[list[object]]:
+    """Simulate the default job with the published simulator, from its files to its history."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        simulator = Simulator(
+            str(traces / "summary_train.csv"),
+            str(traces / f"summary_power_{GPU}.csv"),
+            PruningGTSBatchSizeOptimizer(seed=SEED, verbose=False),
+            JITPowerLimitOptimizer(verbose=False),
+            seed=SEED,
+            verbose=False,
+        )
+        job = ZeusJob("librispeech", "deepspeech2", "adamw", 40.0, 16, 192, 0.1)
+        history = simulator.simulate_one_job(job, recurrences, BETA, ETA)
+    return [[int(of.bs), int(of.pl), float(of.energy), float(of.time), bool(of.reached)] for of in history]
+
+
+def with_elastance(traces: Path, recurrences: int, *, compat: bool = True) -> list[list[object]]:
+    """Simulate the same job with elastance, from the same files to the same history."""
+    comparison = simulate_recurring(
+        "librispeech",
+        GPU,
+        policies=["zeus"],
+        eta=ETA,
+        beta=BETA,
+        recurrences=recurrences,
+        seeds=[SEED],
+        traces=DirectorySource(traces),
+        compat=compat,
+    )
+    return comparison["zeus"].histories[0].rows()
+
+
+def timed(call: Callable[[], list[list[object]]]) -> tuple[float, list[list[object]]]:
+    """Return how long `call` took, s, and its answer."""
+    start = time.perf_counter()
+    answer = call()
+    return time.perf_counter() - start, answer
+
+
+def compare(traces: Path, recurrences: int, rounds: int, *, target: float) -> bool:
+    """Time both in turn and check that they agree to the last bit."""
+    theirs: list[float] = []
+    ours: list[float] = []
+    with_elastance(traces, 10)  # imports
+    for _ in range(rounds):
+        seconds, expected = timed(lambda: with_zeus(traces, recurrences))
+        theirs.append(seconds)
+        seconds, found = timed(lambda: with_elastance(traces, recurrences))
+        ours.append(seconds)
+        if found != expected:
+            print(f"{recurrences} recurrences: the histories DIFFER")
+            return False
+    ratio = statistics.median(a / b for a, b in zip(theirs, ours, strict=True))
+    each = f"{1e3 * statistics.median(theirs) / recurrences:.2f} ms -> {1e6 * statistics.median(ours) / recurrences:.1f} us"
+    return report(f"{recurrences} recurrences, same history", f"{each} per recurrence", f"{ratio:.0f}x", ratio >= target, f">= {target:.0f}x")  # fmt: skip
+
+
+def growth(traces: Path, rounds: int) -> bool:
+    """Time normal mode at 2,000 and at 20,000 recurrences; the time of each must not grow."""
+    ratios: list[float] = []
+    each = (0.0, 0.0)
+    for _ in range(max(3, rounds // 2)):
+        short = timed(lambda: with_elastance(traces, 2_000, compat=False))[0] / 2_000
+        long = timed(lambda: with_elastance(traces, 20_000, compat=False))[0] / 20_000
+        ratios.append(long / short)
+        each = (short, long)
+    ratio = statistics.median(ratios)
+    figure = f"{1e6 * each[0]:.1f} us at 2,000, {1e6 * each[1]:.1f} us at 20,000"
+    return report("normal mode, time per recurrence", figure, f"{ratio:.2f}x", ratio <= 1.15, "<= 1.15x")
+
+
+def start_up(name: str, command: list[str], target_s: float) -> bool:
+    """Time a whole process, with the bare interpreter's own time beside it."""
+    bare = [sys.executable, "-c", "pass"]
+    for warm_up in (command, bare):
+        subprocess.run(warm_up, check=True, capture_output=True)
+    times: list[float] = []
+    idle: list[float] = []
+    for _ in range(11):
+        for runs, what in ((times, command), (idle, bare)):
+            start = time.perf_counter()
+            subprocess.run(what, check=True, capture_output=True)
+            runs.append(time.perf_counter() - start)
+    median = statistics.median(times)
+    figure = f"whole process (bare Python: {statistics.median(idle):.3f} s)"
+    return report(name, figure, f"{median:.3f} s", median < target_s, f"< {target_s} s")
+
+
+def memory(traces: Path) -> bool:
+    """Measure the peak memory of the default job, as a whole process."""
+    command = [str(Path(sys.executable).with_name("elastance")), "simulate", "recurring", "--traces", str(traces)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    peak_mb = usage.ru_maxrss / 1024
+    return report(
+        "default job, peak memory",
+        "whole process, four policies",
+        f"{peak_mb:.0f} MB",
+        process.returncode == 0 and peak_mb < 150,
+        "< 150 MB",
+    )
+
+
+def report(name: str, figure: str, value: str, held: bool, target: str) -> bool:  # noqa: FBT001
+    """Print one figure."""
+    print(f"{name:38} {figure:48} {value:>9}  target {target:10} {'held' if held else 'MISSED'}")
+    return held
+
+
+if __name__ == "__main__":
+    sys.exit(main())
