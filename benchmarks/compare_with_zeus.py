@@ -38,7 +38,9 @@ DEFAULT_RECURRENCES = 210
 def main() -> int:
     """Print every figure with its target; return 1 if a target was missed."""
     traces, rounds = parse_arguments()
-    print(f"zeus {zeus.__version__}, Python {sys.version.split()[0]}, {os.cpu_count()} cores, traces {traces}\n")
+    print(
+        f"zeus {zeus.__version__}, Python {sys.version.split()[0]}, {os.cpu_count()} cores, traces {traces}\n"
+    )
     held = [
         compare(traces, DEFAULT_RECURRENCES, rounds, target=50.0),
         compare(traces, 2000, max(3, rounds // 3), target=100.0),
@@ -122,8 +124,12 @@ def compare(traces: Path, recurrences: int, rounds: int, *, target: float) -> bo
             print(f"{recurrences} recurrences: the histories DIFFER")
             return False
     ratio = statistics.median(a / b for a, b in zip(theirs, ours, strict=True))
-    each = f"{1e3 * statistics.median(theirs) / recurrences:.2f} ms -> {1e6 * statistics.median(ours) / recurrences:.1f} us"
-    return report(f"{recurrences} recurrences, same history", f"{each} per recurrence", f"{ratio:.0f}x", ratio >= target, f">= {target:.0f}x")  # fmt: skip
+    figure = (
+        f"{1e3 * statistics.median(theirs) / recurrences:.2f} ms -> "
+        f"{1e6 * statistics.median(ours) / recurrences:.1f} us per recurrence"
+    )
+    name = f"{recurrences} recurrences, same history"
+    return report(name, figure, f"{ratio:.0f}x", ratio >= target, f">= {target:.0f}x")
 
 
 def growth(traces: Path, rounds: int) -> bool:
@@ -159,7 +165,13 @@ def start_up(name: str, command: list[str], target_s: float) -> bool:
 
 def memory(traces: Path) -> bool:
     """Measure the peak memory of the default job, as a whole process."""
-    command = [str(Path(sys.executable).with_name("elastance")), "simulate", "recurring", "--traces", str(traces)]
+    command = [
+        str(Path(sys.executable).with_name("elastance")),
+        "simulate",
+        "recurring",
+        "--traces",
+        str(traces),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -173,7 +185,7 @@ def memory(traces: Path) -> bool:
     )
 
 
-def report(name: str, figure: str, value: str, held: bool, target: str) -> bool:  # noqa: FBT001
+def report(name: str, figure: str, value: str, held: bool, target: str) -> bool:
     """Print one figure."""
     print(f"{name:38} {figure:48} {value:>9}  target {target:10} {'held' if held else 'MISSED'}")
     return held

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTPUT = ROOT / "src" / "elastance" / "traces" / "builtin_models.json"
+STEP_WORTH = 3.0  # log-likelihood that a step must add
 ETAS = (0.5, 0.0, 1.0)
 REPEATS = 10  # training paths per batch size in the built-in train trace
 LEARNING_RATES = {
@@ -135,8 +136,7 @@ def fit_targets(workload: Workload, traces: Traces) -> list[dict[str, Any]]:
         by_size = of_workload[metric]
         record: dict[str, Any] = {"target_metric": metric, **fit_share(by_size)}
         if record.get("share") != 0.0:
-            degrees = (0, 3, 4, 5, 6) if metric == workload.target_metric else (0,)
-            record |= fit_epochs(by_size, degrees)
+            record |= fit_epochs(by_size)
         records.append(record)
     return records
 
@@ -159,7 +159,7 @@ def fit_share(by_size: Mapping[int, Paths]) -> dict[str, Any]:
     share = float(reached[inside].sum() / (reached + missed)[inside].sum())
     best: tuple[float, TargetModel] | None = None
     for low, high, top in itertools.product(*ends, np.unique([1.0, share, *np.arange(0.2, 1.0, 0.1)])):
-        model = TargetModel(0.0, (1.0, 0.0, 1.0, 0.0, 1.0, 0.0), (), float(top), (low, high))
+        model = TargetModel(0.0, (1.0, 0.0, 1.0, 0.0, 1.0, 0.0), (0.0, 0.0), float(top), (low, high))
         chance = np.clip([model.reaching(at) for at in x], 1e-4, 1.0 - 1e-4)
         penalty = 0.5 * sum(end is not None for end in (low, high))
         score = penalty - float(reached @ np.log(chance) + missed @ np.log(1.0 - chance))
@@ -174,69 +174,210 @@ def fit_share(by_size: Mapping[int, Paths]) -> dict[str, Any]:
     return record
 
 
-def fit_epochs(by_size: Mapping[int, Paths], degrees: Sequence[int]) -> dict[str, Any]:
-    """Fit the epochs of the runs that reach a target; raise the degree until the means are right."""
+def fit_epochs(by_size: Mapping[int, Paths]) -> dict[str, Any]:
+    """Fit the epochs of the runs that reach a target, with a step over batch sizes where that is clearly better."""
     sizes = sorted(by_size)
     rows = [(size, path) for size in sizes for path in by_size[size] if path is not None]
     epochs = np.array([path for _, path in rows], dtype=np.float64)
     if (epochs == epochs[0]).all():
-        return {"epochs": [epochs[0] - 0.5, 0.0, 1.0, 0.0, 1.0, 0.0]}
+        return {"epochs": [float(epochs[0]) - 0.5, 0.0, 1.0, 0.0, 1.0, 0.0]}
     x = np.log2([size for size, _ in rows])
-    best: tuple[float, dict[str, Any]] | None = None
-    for degree in degrees:
-        record = fit_shape(x, epochs, sizes, degree)
-        error = mean_error(record, x, epochs, sizes)
-        if best is None or error < best[0] - 0.005:
-            best = (error, record)
-    assert best is not None
-    return best[1]
+    score, best = fit_shape(x, epochs, sizes, None)
+    steps = np.log2(sizes[1:-1]) - 0.5 * np.diff(np.log2(sizes[:-1])) if score > 2.0 * len(x) ** 0.5 else []
+    for step in steps:
+        found, record = fit_shape(x, epochs, sizes, float(step))
+        if found < score - STEP_WORTH:
+            score, best = found, record
+    return best
 
 
-def fit_shape(x: Floats, epochs: Floats, sizes: Sequence[int], degree: int) -> dict[str, Any]:
+def fit_shape(
+    x: Floats, epochs: Floats, sizes: Sequence[int], step: float | None
+) -> tuple[float, dict[str, Any]]:
     """Maximum likelihood of whole epochs: n of them if a log-normal variable falls in (n - 1, n]."""
     least = float(np.log(epochs.min() - 0.5))
     bounds = [(-1.0, 8.0), (-14.0, 6.0), (0.3, 4.0), (-14.0, 6.0), (0.3, 4.0), (-4.5, 0.0)]
-    bounds += [(-0.5, 0.5)] * max(degree - 1, 0)
+    bounds += [(-1.0, 1.0)] * (step is not None)
 
     def target(theta: Floats) -> TargetModel:
         floor, large, large_exponent, small, small_exponent, spread = theta[:6]
         values = (math.exp(floor), math.exp(large), large_exponent, math.exp(small), small_exponent)
-        correction = (0.0, *theta[6:]) if degree else ()
-        return TargetModel(0.0, (*values, math.exp(spread)), correction, 1.0, (None, None))
+        height = (0.0, 0.0) if step is None else (float(theta[6]), step)
+        return TargetModel(0.0, (*values, math.exp(spread)), height, 1.0, (None, None))
 
     def loss(theta: Floats) -> float:
         model = target(theta)
         middle, spread = model.log_median(x, sizes), model.epochs[-1]
         upper = ndtr((np.log(epochs) - middle) / spread)
         lower = ndtr((np.log(np.maximum(epochs - 1.0, 1e-9)) - middle) / spread)
-        weak = 0.05 * ((theta[2] - 1.2) ** 2 + (theta[4] - 1.2) ** 2) + 20.0 * float(theta[6:] @ theta[6:])
-        return float(weak - np.log(np.maximum(upper - lower, 1e-12)).sum() + 1e-3 * np.sum(theta[[1, 3]]))
+        weak = 0.05 * ((theta[2] - 1.2) ** 2 + (theta[4] - 1.2) ** 2) + 1e-3 * (theta[1] + theta[3])
+        return float(weak - np.log(np.maximum(upper - lower, 1e-12)).sum())
 
     best = None
-    for large, small in itertools.product((-3.0, 0.0), repeat=2):
-        start = np.array([least, large, 1.2, small, 1.2, -2.0] + [0.0] * max(degree - 1, 0))
+    for large, small in ((-3.0, -3.0), (0.0, 0.0), (0.0, -3.0)):
+        start = np.array([least, large, 1.2, small, 1.2, -2.0] + [0.0] * (step is not None))
         found = minimize(loss, start, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500})
         if best is None or found.fun < best.fun - 1e-6:
             best = found
     assert best is not None
     model = target(best.x)
     record: dict[str, Any] = {"epochs": [rounded(value, 5) for value in model.epochs]}
-    if degree:
-        record["correction"] = [rounded(value, 4) for value in model.correction]
-    return record
-
-
-def mean_error(record: dict[str, Any], x: Floats, epochs: Floats, sizes: Sequence[int]) -> float:
-    """Mean relative error of the mean epochs per batch size."""
-    model = TargetModel(0.0, tuple(record["epochs"]), tuple(record.get("correction", ())), 1.0, (None, None))
-    errors: list[float] = []
-    for at in np.unique(x):
-        paths = EpochModel(round(2.0**at), (model,), tuple(sizes))
-        mean = np.mean([paths.quantile((i + 0.5) / REPEATS) for i in range(REPEATS)])
-        errors.append(abs(mean / epochs[x == at].mean() - 1.0))
-    return float(np.mean(errors))
+    if step is not None:
+        record["step"] = [rounded(value, 4) for value in model.step]
+    return float(best.fun), record
 
 
 def rounded(value: float, digits: int = 6) -> float:
     """Round to a number of significant digits."""
     return float(f"{value:.{digits}g}")
+
+
+# Time and power ------------------------------------------------------------------------------------------------------
+
+# (degree of the demand, degree of the time, extra weight of rows near the optimum), tried in this order
+SETTINGS = ((4, 4, 5.0), (4, 5, 20.0), (4, 6, 5.0), (5, 7, 20.0), (4, 7, 60.0), (5, 8, 200.0))
+NEAR = 0.04  # what counts as near the optimum: excess cost
+ERROR_SCALE = 0.1  # relative errors beyond this count less than squared
+SHAPE_START = np.array([0.9, 0.05, 1.0, 0.3, 0.0, 0.5, 0.1, 0.0])
+SHAPE_SCALE = np.array([0.5, 0.2, 1.0, 1.0, 0.7, 1.0, 1.0, 0.2])
+SHAPE_BOUNDS = (
+    np.array([0.0, -1.0, -1.0, 0.0, -2.0, -0.5, 0.0, -1.0]),
+    np.array([2.0, 1.0, 3.0, 20.0, 2.0, 2.0, 3.0, 1.0]),
+)
+
+
+def fit_cell(
+    workload: Workload, gpu: GpuType, rows: Rows, epochs: Mapping[int, float], real: Mapping[int, float]
+) -> CellModel:
+    """Fit one cell with the first setting that meets the criteria, or the one that comes closest.
+
+    Args:
+        workload, gpu: The cell.
+        rows: Its joined rows.
+        epochs: Expected epochs of the default job by batch size, as the epoch model has them.
+        real: The same as the train trace has them.
+    """
+    best: tuple[float, CellModel] | None = None
+    for setting in SETTINGS:
+        fitted = fit_setting(workload, gpu, rows, real, setting)
+        errors = fit_errors(fitted, gpu, rows, epochs, real)
+        cell = replace(fitted, errors=errors)
+        misses = (
+            max(errors.excess_cost / Criteria.excess - 1.0, 0.0) * 5.0
+            + max(errors.excess_cost_time / Criteria.excess - 1.0, 0.0)
+            + max(errors.excess_cost_energy / Criteria.excess - 1.0, 0.0)
+            + max(errors.time_p95 / Criteria.p95 - 1.0, 0.0) * 5.0
+            + max(errors.power_p95 / Criteria.p95 - 1.0, 0.0) * 5.0
+            + max(errors.time_median / Criteria.median - 1.0, 0.0)
+            + max(errors.power_median / Criteria.median - 1.0, 0.0)
+        )
+        if best is None or misses < best[0] - 0.05:
+            best = (misses, cell)
+        if misses == 0.0:
+            break
+    assert best is not None
+    return best[1]
+
+
+def fit_setting(
+    workload: Workload, gpu: GpuType, rows: Rows, real: Mapping[int, float], setting: tuple[int, int, float]
+) -> CellModel:
+    """Robust weighted least squares of the logarithms of time and power."""
+    demand_degree, time_degree = (min(degree, len(rows.sizes) - 1) for degree in setting[:2])
+    weight = np.sqrt(1.0 + setting[2] * nearness(gpu, rows, real))
+    log_time, log_power = np.log(rows.time_s), np.log(rows.power_w)
+    low, high = math.log2(rows.sizes[0]), math.log2(rows.sizes[-1])
+    x = (2.0 * np.log2(rows.size) - low - high) / (high - low)
+    free = rows.limit >= np.quantile(rows.limit, 0.8)
+    parts = (demand_degree + 1, demand_degree + time_degree + 2)
+
+    def model(theta: Floats) -> CellModel:
+        slope, offset, sharpness, amount, tilt, exponent, floor, trend = theta[parts[1] :]
+        return CellModel(
+            workload.name,
+            gpu.name,
+            rows.sizes,
+            rows.limits,
+            tuple(rounded(value) for value in theta[: parts[0]]),
+            tuple(rounded(value) for value in theta[parts[0] : parts[1]]),
+            (rounded(slope), rounded(offset * gpu.max_power_w), rounded(math.exp(sharpness))),
+            (rounded(amount), rounded(tilt), rounded(math.exp(exponent)), rounded(floor)),
+            rounded(trend),
+            NO_ERRORS,
+        )
+
+    def residuals(theta: Floats) -> Floats:
+        time_s, power_w = model(theta).predict(rows.size, rows.limit)
+        prior = 0.03 * (theta[parts[1] :] - SHAPE_START) / SHAPE_SCALE
+        smooth = 0.01 * np.concatenate([theta[2 : parts[0]], theta[parts[0] + 2 : parts[1]]])
+        errors = (weight * (np.log(time_s) - log_time), weight * (np.log(power_w) - log_power))
+        return np.concatenate([*errors, prior, smooth])
+
+    demand = np.linalg.lstsq(chebvander(x[free], demand_degree), log_power[free] + 0.05)[0]
+    time = np.linalg.lstsq(chebvander(x[free], time_degree), log_time[free])[0]
+    edge = np.full(parts[1], np.inf)
+    bounds = (np.concatenate([-edge, SHAPE_BOUNDS[0]]), np.concatenate([edge, SHAPE_BOUNDS[1]]))
+    best = None
+    for sharpness, exponent in itertools.product((1.0, 2.5), (0.0, 1.0)):
+        shape = SHAPE_START.copy()
+        shape[[2, 5]] = sharpness, exponent
+        start = np.concatenate([demand, time, shape])
+        found = least_squares(
+            residuals, start, bounds=bounds, loss="soft_l1", f_scale=ERROR_SCALE, max_nfev=100, diff_step=1e-4
+        )
+        if best is None or found.cost < best.cost * (1.0 - 1e-6):
+            best = found
+    assert best is not None
+    return model(best.x)
+
+
+def nearness(gpu: GpuType, rows: Rows, real: Mapping[int, float]) -> Floats:
+    """How near each row is to the cheapest one, 1 to 0; the larger over the preferences (half for eta 0 and 1)."""
+    epochs = np.array([real[int(size)] for size in rows.size])
+    near = np.zeros(len(epochs))
+    for eta, share in zip(ETAS, (1.0, 0.5, 0.5), strict=True):
+        cost = epochs * epoch_cost(gpu, eta, rows.time_s, rows.power_w)
+        near = np.maximum(near, share * np.exp(-(cost / cost.min() - 1.0) / NEAR))
+    return near
+
+
+def epoch_cost(gpu: GpuType, eta: float, time_s: Floats, power_w: Floats) -> Floats:
+    """Cost of an epoch, J."""
+    return (eta * power_w + (1.0 - eta) * gpu.max_power_w) * time_s
+
+
+# Errors --------------------------------------------------------------------------------------------------------------
+
+
+def relative_errors(cell: CellModel, rows: Rows) -> tuple[Floats, Floats]:
+    """Relative errors of time and power, row by row."""
+    time_s, power_w = cell.predict(rows.size, rows.limit)
+    return np.abs(time_s / rows.time_s - 1.0), np.abs(power_w / rows.power_w - 1.0)
+
+
+def fit_errors(
+    cell: CellModel, gpu: GpuType, rows: Rows, epochs: Mapping[int, float], real: Mapping[int, float]
+) -> FitError:
+    """Errors of a cell against its rows."""
+    time_s, power_w = cell.predict(rows.size, rows.limit)
+    modelled = np.array([epochs[int(size)] for size in rows.size])
+    true = np.array([real[int(size)] for size in rows.size])
+    excess: list[float] = []
+    for eta in ETAS:
+        believed = modelled * epoch_cost(gpu, eta, time_s, power_w)
+        priced = true * epoch_cost(gpu, eta, rows.time_s, rows.power_w)
+        excess.append(float(priced[np.argmin(believed)] / priced.min() - 1.0))
+    return FitError(*summary(*relative_errors(cell, rows)), *(rounded(value, 4) for value in excess))
+
+
+def summary(time: Floats, power: Floats) -> tuple[float, float, float, float]:
+    """Median and 95th percentile of relative errors of time, then of power."""
+    quantiles = [*np.quantile(time, (0.5, 0.95)), *np.quantile(power, (0.5, 0.95))]
+    return tuple(rounded(float(value), 4) for value in quantiles)
+
+
+def expected_epochs(paths: Paths, max_epochs: int) -> float:
+    """Expected epochs of a job that is restarted after each miss."""
+    lengths = [max_epochs if path is None else min(path, max_epochs) for path in paths]
+    reached = sum(path is not None and path <= max_epochs for path in paths)
+    return sum(lengths) / reached if reached else math.inf

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from elastance.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 
 def check_writable(path: Path) -> Path:
@@ -31,7 +31,7 @@ def check_writable(path: Path) -> Path:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Generator[Path]:
     """Give a temporary path beside `path` that takes its place once the block is left without an exception.
 
     Whatever goes wrong, Ctrl-C included, `path` holds either what it held before or the whole new content.

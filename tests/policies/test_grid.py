@@ -1,6 +1,5 @@
-from made_up import make_facts, make_problem
-
 from elastance.policies import EarlyStoppingGridSearch, GridSearch, Outcome
+from made_up import make_facts, make_problem
 
 
 def tried(grid: GridSearch, outcomes: dict[int, bool], runs: int) -> list[tuple[int, int]]:

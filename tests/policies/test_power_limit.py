@@ -1,12 +1,12 @@
 import json
 
 import pytest
-from made_up import make_problem
 from hypothesis import given
 from hypothesis import strategies as st
 
 from elastance.cost import EtaCost
 from elastance.policies import JustInTimePowerLimit, LimitMeasurement, MaxPowerLimit
+from made_up import make_problem
 
 profiles = st.lists(
     st.builds(LimitMeasurement, st.integers(50, 400), st.floats(1, 1e4), st.floats(10, 400)),

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from made_up import make_problem
 
 from elastance.policies import Outcome, PruningThompsonSampling
+from made_up import make_problem
 
 
 def explored(costs: dict[int, float]) -> PruningThompsonSampling:

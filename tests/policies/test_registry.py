@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import make_problem
 
 from elastance.errors import InputError, PolicyError, UnknownNameError
 from elastance.policies import (
@@ -16,6 +15,7 @@ from elastance.policies import (
     find_policy,
     registered_policies,
 )
+from made_up import make_problem
 
 DECIDING = [info.name for info in registered_policies() if info.kind is not PolicyKind.BASELINE]
 

@@ -3,12 +3,12 @@ import math
 
 import numpy as np
 import pytest
-from made_up import make_problem
 from hypothesis import given
 from hypothesis import strategies as st
 
 from elastance.errors import InputError
 from elastance.policies import GaussianBelief, Outcome, Prior, ThompsonSampler, ThompsonSampling
+from made_up import make_problem
 
 rewards_lists = st.lists(st.floats(-1e9, -1e-3), min_size=1, max_size=40)
 

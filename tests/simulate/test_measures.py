@@ -3,13 +3,13 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_up import make_facts, make_problem
 
 from elastance.errors import ConvergenceError
 from elastance.runs import RunRecord
 from elastance.simulate import Spread, expectations, pareto_front
 from elastance.simulate.expectation import default, expected_epochs, oracle
 from elastance.simulate.measures import break_even, measure
+from made_up import make_facts, make_problem
 
 
 def record(size: int, limit: int, cost: float, recurrence: int, *, reached: bool = True) -> RunRecord:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up import make_facts, make_problem
 
 from elastance.errors import ConvergenceError, InputError, PolicyError
 from elastance.policies import (
@@ -22,6 +21,7 @@ from elastance.policies import (
 from elastance.simulate import NormalRules, RecurringJob
 from elastance.simulate.recurring import MAX_TRIES, check_recurrences
 from elastance.traces import JobFacts
+from made_up import make_facts, make_problem
 
 DECIDING = [info.name for info in registered_policies() if info.kind is not PolicyKind.BASELINE]
 

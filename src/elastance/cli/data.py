@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Generator, Iterator
+
+    from rich.progress import TaskID
 
     from elastance.traces import Issue, TraceSource
 
@@ -408,27 +410,23 @@ def fetch(
     on.print(f"{report.bytes_transferred:,} bytes to {report.directory}, checksums right", style="dim")
 
 
-def _downloading() -> AbstractContextManager[Any]:
-    from contextlib import contextmanager
-
+@contextmanager
+def _downloading() -> Generator[Callable[[str, int, int], None]]:
+    """Show a bar per file while the block runs; gives a function to call with (name, done, total)."""
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 
     from elastance.cli.output import progress_bar
 
-    @contextmanager
-    def bars() -> Iterator[Any]:
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        with progress_bar(*columns) as progress:
-            tasks: dict[str, Any] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with progress_bar(*columns) as progress:
+        tasks: dict[str, TaskID] = {}
 
-            def on_progress(name: str, done: int, total: int) -> None:
-                if name not in tasks:
-                    tasks[name] = progress.add_task(name, total=total)
-                progress.update(tasks[name], completed=done, total=total)
+        def on_progress(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = progress.add_task(name, total=total)
+            progress.update(tasks[name], completed=done, total=total)
 
-            yield on_progress
-
-    return bars()
+        yield on_progress
 
 
 @synthesize_app.callback()

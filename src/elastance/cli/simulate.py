@@ -14,7 +14,7 @@ import typer
 from elastance.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from elastance.catalog import Workload
     from elastance.job import Job
@@ -222,7 +222,7 @@ def _described_job(
 
 
 @contextmanager
-def _user_modules() -> Iterator[None]:
+def _user_modules() -> Generator[None]:
     """Let ``module:Class`` name a module in the current directory, as with ``python -m``."""
     here = str(Path.cwd())
     sys.path.insert(0, here)

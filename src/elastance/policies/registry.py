@@ -180,7 +180,7 @@ def build_policy(
     if published:
         factories = tuple(PUBLISHED_ARITHMETIC.get(factory, factory) for factory in factories)
     try:
-        built = [factory(problem, rng) for factory in factories]
+        built: list[Any] = [factory(problem, rng) for factory in factories]
     except InputError:
         raise
     except Exception as error:

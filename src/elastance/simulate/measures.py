@@ -45,7 +45,8 @@ class Spread(NamedTuple):
 
 
 def _student_t(degrees_of_freedom: int) -> float:
-    from scipy.special import stdtrit
+    # Imported here: it takes longer than a whole simulation with one seed, which does not need it.
+    from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
     return float(stdtrit(degrees_of_freedom, 0.975))
 

@@ -13,9 +13,10 @@ coefficients to the traces and writes them, with the errors of the fit, to `MODE
   where a = k exp(c x) (log r)^e. As clocks have a floor, the slowdown saturates, at exp(1 / g).
 
 **A run** reaches a target metric in ``ceil(y)`` epochs, where at the share v of the runs that reach it at all
-y = (n + L s^l + S s^-m) exp(sum c_k T_k(x) + spread z(v)); s = b / b_mid, z = normal quantile. Small and large batches
-both need more epochs than those between (n). The share that reaches it falls to nothing at the ends of a window of
-batch sizes. One quantile describes a run: it is shared by all targets, and no target is met before an easier one.
+y = (n + L s^l + S s^-m) exp(h step(log2 b - x_step) + spread z(v)); s = b / b_mid, z = normal quantile, step =
+logistic. Small and large batches both need more epochs than those between (n), some from one size to the next (h). The
+share that reaches the target falls to nothing, by the same step, at the ends of a window of batch sizes. One quantile
+describes a run: it is shared by all targets, and no target is met before an easier one.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ PowerRow: TypeAlias = tuple[str, str, int, str, int, float, float]
 MODELS_FILE = files("elastance.traces") / "builtin_models.json"
 """Where the coefficients are."""
 
-_WINDOW_STEEPNESS = 8.0  # of the ends of a window of batch sizes, logits per octave
+_STEEPNESS = 8.0  # of every logistic step over batch sizes, logits per octave
 _LEAST_ALLOWANCE = 0.05  # share of the limit that is always allowed, so that no power is ever 0
 _MEAN_POINTS = 400
 _NORMAL = NormalDist()
@@ -162,14 +163,14 @@ class TargetModel:
     Attributes:
         target_metric: The target.
         epochs: n, L, l, S, m and spread.
-        correction: c_1, c_2, ...; empty where the first terms do.
+        step: h and x_step, the latter in octaves from 1 sample per step.
         share: Share of the runs that reach the target, inside the window.
         window: log2 of the batch sizes at which half of that share is left; None: no such end.
     """
 
     target_metric: float
     epochs: tuple[float, float, float, float, float, float]
-    correction: tuple[float, ...]
+    step: tuple[float, float]
     share: float
     window: tuple[float | None, float | None]
 
@@ -178,7 +179,7 @@ class TargetModel:
         share = self.share
         for sign, end in zip((1.0, -1.0), self.window, strict=True):
             if end is not None:
-                share /= 1.0 + math.exp(min(_WINDOW_STEEPNESS * sign * (end - log2_size), 700.0))
+                share /= 1.0 + math.exp(min(_STEEPNESS * sign * (end - log2_size), 700.0))
         return share
 
     def log_median(self, log2_size: NDArray[np.float64] | float, sizes: Sequence[int]) -> NDArray[np.float64]:
@@ -186,8 +187,8 @@ class TargetModel:
         floor, large, large_exponent, small, small_exponent, _ = self.epochs
         octaves = np.asarray(log2_size, dtype=np.float64) - sum(_ends(sizes)) / 2.0
         shape = floor + large * np.exp2(large_exponent * octaves) + small * np.exp2(-small_exponent * octaves)
-        x = _scaled(np.asarray(log2_size, dtype=np.float64), sizes)
-        return np.log(shape) + np.polynomial.chebyshev.chebval(x, (0.0, *self.correction))
+        height, at = self.step
+        return np.log(shape) + height * np.exp(-np.logaddexp(0.0, _STEEPNESS * (at - log2_size)))
 
 
 @dataclass(frozen=True)
@@ -420,7 +421,7 @@ def _convergence(record: dict[str, Any]) -> ConvergenceModel:
         TargetModel(
             target["target_metric"],
             tuple(target.get("epochs", never)),
-            tuple(target.get("correction", ())),
+            tuple(target.get("step", (0.0, 0.0))),
             target.get("share", 1.0),
             tuple(target.get("window", (None, None))),
         )

@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 from elastance.errors import DownloadError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
 PUBLIC_URL = "https://raw.githubusercontent.com/ml-energy/zeus/v0.1.0/trace"
 """Where the authors of Zeus publish the traces (Apache-2.0)."""
@@ -209,7 +209,7 @@ class _Download:
     @contextmanager
     def _opened(
         self, request: urllib.request.Request, stream: IO[bytes]
-    ) -> Iterator[http.client.HTTPResponse]:
+    ) -> Generator[http.client.HTTPResponse]:
         try:
             response = urllib.request.urlopen(request, timeout=self._timeout_s)  # noqa: S310
         except urllib.error.HTTPError as error:
@@ -253,7 +253,7 @@ class _Download:
 
 
 @contextmanager
-def _locked(part: Path) -> Iterator[IO[bytes]]:
+def _locked(part: Path) -> Generator[IO[bytes]]:
     """Open `part` for appending, as the only one."""
     try:
         stream = part.open("ab")

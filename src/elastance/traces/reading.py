@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from elastance.errors import InputError, TraceError
-from elastance.traces.schema import NEVER, SCHEMAS, CellType, Schema, column_adapter
+from elastance.traces.schema import NEVER, SCHEMAS, CellType, Schema, column_adapters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +96,7 @@ def _typed_column(path: Path, name: str, cell_type: CellType, cells: Sequence[An
     if cell_type is CellType.POSITIVE_INT_OR_EMPTY:
         cells = [None if cell in NEVER or cell != cell else cell for cell in cells]
     try:
-        return column_adapter(cell_type).validate_python(cells)
+        return column_adapters()[cell_type].validate_python(cells)
     except ValidationError as error:
         index = error.errors(include_url=False, include_context=False)[0]["loc"][0]
         assert isinstance(index, int)

@@ -26,19 +26,17 @@ NEVER = frozenset({"", "nan", "NaN", "NA", None})
 
 
 @cache
-def column_adapter(cell_type: CellType) -> TypeAdapter[list[Any]]:
-    """Return the validator that turns a column of strings (or numbers) into a list of `cell_type`."""
+def column_adapters() -> dict[CellType, TypeAdapter[list[Any]]]:
+    """Return the validators that turn a column of strings (or numbers) into a list, by the type of its cells."""
     from pydantic import Field, TypeAdapter
 
-    positive_int = Annotated[int, Field(gt=0)]
-    types: dict[CellType, Any] = {
-        CellType.TEXT: Annotated[str, Field(min_length=1)],
-        CellType.POSITIVE_INT: positive_int,
-        CellType.POSITIVE_INT_OR_EMPTY: positive_int | None,
-        CellType.POSITIVE_FLOAT: Annotated[float, Field(gt=0, allow_inf_nan=False)],
-        CellType.FINITE_FLOAT: Annotated[float, Field(allow_inf_nan=False)],
+    return {
+        CellType.TEXT: TypeAdapter(list[Annotated[str, Field(min_length=1)]]),
+        CellType.POSITIVE_INT: TypeAdapter(list[Annotated[int, Field(gt=0)]]),
+        CellType.POSITIVE_INT_OR_EMPTY: TypeAdapter(list[Annotated[int, Field(gt=0)] | None]),
+        CellType.POSITIVE_FLOAT: TypeAdapter(list[Annotated[float, Field(gt=0, allow_inf_nan=False)]]),
+        CellType.FINITE_FLOAT: TypeAdapter(list[Annotated[float, Field(allow_inf_nan=False)]]),
     }
-    return TypeAdapter(list[types[cell_type]])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,40 @@
+import importlib
+import pkgutil
+
+import pytest
+
+import elastance
+
+PACKAGES = ["elastance", *(f"elastance.{name}" for _, name, is_package in pkgutil.iter_modules(elastance.__path__) if is_package)]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in PACKAGES if name != "elastance.cli"])
+def test_every_listed_name_exists_and_is_documented(name: str) -> None:
+    package = importlib.import_module(name)
+    assert sorted(package.__all__) == sorted(set(package.__all__))
+    for public in package.__all__:
+        thing = getattr(package, public)
+        if callable(thing):
+            assert thing.__doc__, f"{name}.{public}"
+
+
+def test_the_top_level_names() -> None:
+    assert set(elastance.__all__) == {
+        "GPUS", "WORKLOADS", "Comparison", "ElastanceError", "EtaCost", "GpuType", "InputError", "Job", "Outcome",
+        "Problem", "Provenance", "RunRecord", "Workload", "__version__", "find_gpu", "find_policy", "find_source",
+        "find_workload", "registered_policies", "simulate_recurring",
+    }  # fmt: skip
+    assert set(dir(elastance)) == set(elastance.__all__)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'simulate_everything'"):
+        _ = elastance.simulate_everything
+
+
+def test_the_documented_three_lines() -> None:
+    comparison = elastance.simulate_recurring("librispeech", "v100", seeds=range(3), recurrences=40)
+    mean, ci95 = comparison["zeus"].spread("energy_saving")
+    assert mean is not None
+    assert 0 < mean < 1
+    assert ci95 is not None
