@@ -1,9 +1,9 @@
 """Fit the built-in models to the public traces and write src/elastance/traces/builtin_models.json.
 
 Run from anywhere, with elastance installed: ``python scripts/fit_builtin_models.py [--traces DIR]``. The same traces
-give the same file (up to the last digit across versions of SciPy). Only coefficients, the grid on offer, the digests of
-the traces and the errors of the fit are written. Every error is computed from the rounded coefficients. The exit
-status is 1 if the models are not good enough to ship (`Criteria`).
+give the same file (with the same versions of NumPy and SciPy); nothing is drawn at random. Only coefficients, the
+grid on offer, the digests of the traces and the errors of the fit are written. Every error is computed from the
+rounded coefficients. The exit status is 1 if the models are not good enough to ship (`Criteria`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import os
 import re
 import sys
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,11 +34,11 @@ from elastance.traces.builtin import BuiltinModels, CellModel, EpochModel, FitEr
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTPUT = ROOT / "src" / "elastance" / "traces" / "builtin_models.json"
-STEP_WORTH = 3.0  # log-likelihood that a step must add
+STEP_WORTH = (0.5, 6.0)  # log-likelihood that a step must add: default target, other targets
+STEP_BEFORE = 0.5  # octaves before a batch size at which it may lie
 ETAS = (0.5, 0.0, 1.0)
 REPEATS = 10  # training paths per batch size in the built-in train trace
 LEARNING_RATES = {
@@ -49,6 +50,11 @@ LEARNING_RATES = {
     "sentiment140": (4e-7, 128),
 }
 NO_ERRORS = FitError(*[math.nan] * 7)
+
+
+def rounded(value: float, digits: int = 6) -> float:
+    """Round to a number of significant digits."""
+    return float(f"{value:.{digits}g}")
 
 
 class Criteria:
@@ -75,10 +81,12 @@ class Rows:
 
     @property
     def sizes(self) -> tuple[int, ...]:
+        """Batch sizes on offer, ascending."""
         return tuple(sorted({int(size) for size in self.size}))
 
     @property
     def limits(self) -> tuple[int, ...]:
+        """Power limits on offer, W, ascending."""
         return tuple(sorted({int(limit) for limit in self.limit}))
 
 
@@ -91,7 +99,7 @@ class Traces:
     sha256: dict[str, str] = field(default_factory=dict)
 
 
-# Reading ------------------------------------------------------------------------------------------------------------
+# Reading ----------------------------------------------------------------------------------------------------
 
 
 def read_traces(directory: Path) -> Traces:
@@ -115,7 +123,13 @@ def read_traces(directory: Path) -> Traces:
                 columns[known.name].append(tuple(float(row[name]) for name in names))
         for workload, rows in columns.items():
             cells[workload, gpu.name] = Rows(*np.array(sorted(rows)).T)
-    return Traces(paths, cells, digests)
+    plain = {
+        name: {
+            metric: {size: tuple(runs) for size, runs in sizes.items()} for metric, sizes in targets.items()
+        }
+        for name, targets in paths.items()
+    }
+    return Traces(plain, cells, digests)
 
 
 def read_csv(path: Path, digests: dict[str, str]) -> list[dict[str, str]]:
@@ -125,7 +139,7 @@ def read_csv(path: Path, digests: dict[str, str]) -> list[dict[str, str]]:
     return list(csv.DictReader(content.decode("ascii").splitlines()))
 
 
-# Epochs -------------------------------------------------------------------------------------------------------------
+# Epochs -----------------------------------------------------------------------------------------------------
 
 
 def fit_targets(workload: Workload, traces: Traces) -> list[dict[str, Any]]:
@@ -136,7 +150,7 @@ def fit_targets(workload: Workload, traces: Traces) -> list[dict[str, Any]]:
         by_size = of_workload[metric]
         record: dict[str, Any] = {"target_metric": metric, **fit_share(by_size)}
         if record.get("share") != 0.0:
-            record |= fit_epochs(by_size)
+            record |= fit_epochs(by_size, STEP_WORTH[metric != workload.target_metric])
         records.append(record)
     return records
 
@@ -174,7 +188,7 @@ def fit_share(by_size: Mapping[int, Paths]) -> dict[str, Any]:
     return record
 
 
-def fit_epochs(by_size: Mapping[int, Paths]) -> dict[str, Any]:
+def fit_epochs(by_size: Mapping[int, Paths], step_worth: float) -> dict[str, Any]:
     """Fit the epochs of the runs that reach a target, with a step over batch sizes where that is clearly better."""
     sizes = sorted(by_size)
     rows = [(size, path) for size in sizes for path in by_size[size] if path is not None]
@@ -183,12 +197,11 @@ def fit_epochs(by_size: Mapping[int, Paths]) -> dict[str, Any]:
         return {"epochs": [float(epochs[0]) - 0.5, 0.0, 1.0, 0.0, 1.0, 0.0]}
     x = np.log2([size for size, _ in rows])
     score, best = fit_shape(x, epochs, sizes, None)
-    steps = np.log2(sizes[1:-1]) - 0.5 * np.diff(np.log2(sizes[:-1])) if score > 2.0 * len(x) ** 0.5 else []
-    for step in steps:
-        found, record = fit_shape(x, epochs, sizes, float(step))
-        if found < score - STEP_WORTH:
-            score, best = found, record
-    return best
+    if score < 6.0 * step_worth:
+        return best
+    stepped = (fit_shape(x, epochs, sizes, float(step)) for step in np.log2(sizes[1:]) - STEP_BEFORE)
+    step_score, step_best = min(stepped, key=lambda found: found[0])
+    return step_best if step_score < score - step_worth else best
 
 
 def fit_shape(
@@ -227,15 +240,19 @@ def fit_shape(
     return float(best.fun), record
 
 
-def rounded(value: float, digits: int = 6) -> float:
-    """Round to a number of significant digits."""
-    return float(f"{value:.{digits}g}")
-
-
-# Time and power ------------------------------------------------------------------------------------------------------
+# Time and power ---------------------------------------------------------------------------------------------
 
 # (degree of the demand, degree of the time, extra weight of rows near the optimum), tried in this order
-SETTINGS = ((4, 4, 5.0), (4, 5, 20.0), (4, 6, 5.0), (5, 7, 20.0), (4, 7, 60.0), (5, 8, 200.0))
+SETTINGS = (
+    (4, 4, 5.0),
+    (4, 5, 20.0),
+    (4, 6, 5.0),
+    (6, 6, 20.0),
+    (4, 7, 60.0),
+    (6, 7, 20.0),
+    (7, 7, 60.0),
+    (5, 8, 200.0),
+)
 NEAR = 0.04  # what counts as near the optimum: excess cost
 ERROR_SCALE = 0.1  # relative errors beyond this count less than squared
 SHAPE_START = np.array([0.9, 0.05, 1.0, 0.3, 0.0, 0.5, 0.1, 0.0])
@@ -252,7 +269,8 @@ def fit_cell(
     """Fit one cell with the first setting that meets the criteria, or the one that comes closest.
 
     Args:
-        workload, gpu: The cell.
+        workload: The cell's workload.
+        gpu: The cell's GPU type.
         rows: Its joined rows.
         epochs: Expected epochs of the default job by batch size, as the epoch model has them.
         real: The same as the train trace has them.
@@ -346,7 +364,7 @@ def epoch_cost(gpu: GpuType, eta: float, time_s: Floats, power_w: Floats) -> Flo
     return (eta * power_w + (1.0 - eta) * gpu.max_power_w) * time_s
 
 
-# Errors --------------------------------------------------------------------------------------------------------------
+# Errors -----------------------------------------------------------------------------------------------------
 
 
 def relative_errors(cell: CellModel, rows: Rows) -> tuple[Floats, Floats]:
@@ -381,3 +399,164 @@ def expected_epochs(paths: Paths, max_epochs: int) -> float:
     lengths = [max_epochs if path is None else min(path, max_epochs) for path in paths]
     reached = sum(path is not None and path <= max_epochs for path in paths)
     return sum(lengths) / reached if reached else math.inf
+
+
+def target_errors(models: BuiltinModels, workload: Workload, traces: Traces) -> dict[str, float]:
+    """Relative errors of the epochs: expected ones at the default target, means at the other targets."""
+    default: list[float] = []
+    others: list[float] = []
+    for metric, by_size in traces.paths[workload.name].items():
+        for size, paths in by_size.items():
+            model = models.epochs(workload.name, size, metric)
+            built = quantile_paths(model)
+            real = [path for path in paths if path is not None]
+            reached = [path for path in built if path is not None]
+            if metric == workload.target_metric:
+                expected = expected_epochs(paths, workload.max_epochs)
+                if math.isfinite(expected):
+                    default.append(abs(expected_epochs(built, workload.max_epochs) / expected - 1.0))
+            elif real and reached:
+                others.append(abs(float(np.mean(reached) / np.mean(real)) - 1.0))
+    return {
+        "default_median": rounded(float(np.median(default)), 4),
+        "default_largest": rounded(max(default), 4),
+        "others_median": rounded(float(np.median(others)), 4),
+        "others_p95": rounded(float(np.quantile(others, 0.95)), 4),
+    }
+
+
+# Putting it together ----------------------------------------------------------------------------------------
+
+
+def quantile_paths(model: EpochModel) -> Paths:
+    """Training paths as in the built-in train trace."""
+    return tuple(model.quantile((i + 0.5) / REPEATS) for i in range(REPEATS))
+
+
+def fit_workload(workload: Workload, traces: Traces) -> tuple[dict[str, Any], list[CellModel]]:
+    """Fit the epochs of a workload, then its cells."""
+    rate, rate_size = LEARNING_RATES[workload.name]
+    by_size = traces.paths[workload.name][workload.target_metric]
+    convergence = {
+        "learning_rate": rate,
+        "learning_rate_batch_size": rate_size,
+        "batch_sizes": sorted(by_size),
+        "targets": fit_targets(workload, traces),
+    }
+    models = BuiltinModels.from_document(
+        {
+            "cells": [],
+            "convergence": {workload.name: convergence},
+            "errors": vars(NO_ERRORS),
+            "fitted_to": {},
+        }
+    )
+    real = {size: expected_epochs(paths, workload.max_epochs) for size, paths in by_size.items()}
+    built = {
+        size: expected_epochs(
+            quantile_paths(models.epochs(workload.name, size, workload.target_metric)), workload.max_epochs
+        )
+        for size in by_size
+    }
+    cells = [fit_cell(workload, gpu, traces.cells[workload.name, gpu.name], built, real) for gpu in GPUS]
+    convergence["errors"] = target_errors(models, workload, traces)
+    return convergence, cells
+
+
+def overall_errors(cells: Sequence[CellModel], traces: Traces) -> FitError:
+    """Errors over the rows of all cells; the largest excess cost of a cell."""
+    errors = [relative_errors(cell, traces.cells[cell.workload, cell.gpu]) for cell in cells]
+    names = ("excess_cost", "excess_cost_time", "excess_cost_energy")
+    largest = [max(getattr(cell.errors, name) for cell in cells) for name in names]
+    return FitError(*summary(*(np.concatenate(part) for part in zip(*errors, strict=True))), *largest)
+
+
+def failures(models: BuiltinModels) -> list[str]:
+    """Which criteria are not met."""
+    errors = models.errors
+    found = [
+        f"{name} {getattr(errors, name):.1%} is above {bound:.0%}"
+        for name, bound in (
+            ("time_median", Criteria.median),
+            ("power_median", Criteria.median),
+            ("time_p95", Criteria.p95),
+            ("power_p95", Criteria.p95),
+        )
+        if getattr(errors, name) > bound
+    ]
+    within = sum(cell.errors.excess_cost <= Criteria.excess for cell in models.cells.values())
+    if within < Criteria.cells_within_excess:
+        found.append(f"only {within} cells choose within {Criteria.excess:.0%} of the optimum")
+    return found
+
+
+def report(models: BuiltinModels, document: dict[str, Any]) -> None:
+    """Print the errors of the fit."""
+    names = ("time_median", "time_p95", "power_median", "power_p95")
+    excess = ("excess_cost_time", "excess_cost", "excess_cost_energy")
+    print(f"{'':26}time: median, p95   power: median, p95   excess at eta 0, 0.5, 1   (%)")
+    for cell in (*models.cells.values(), None):
+        errors = models.errors if cell is None else cell.errors
+        name = "all (excess: largest)" if cell is None else f"{cell.workload} {cell.gpu}"
+        print(f"{name:26}" + "".join(f"{100 * getattr(errors, key):8.2f}" for key in (*names, *excess)))
+    for key in excess:
+        within = sum(getattr(cell.errors, key) <= Criteria.excess for cell in models.cells.values())
+        print(f"{key} within {Criteria.excess:.0%}: {within} of {len(models.cells)} cells")
+    for name, record in document["convergence"].items():
+        values = ", ".join(f"{key} {100 * value:.1f}" for key, value in record["errors"].items())
+        print(f"epochs of {name}, error in %: {values}")
+    print(f"{count_floats(document)} coefficients")
+
+
+def count_floats(document: dict[str, Any]) -> int:
+    """Number of fitted numbers in the document: all but grids, digests and errors."""
+    cells = sum(
+        len(cell["demand"]) + len(cell["time"]) + len(cell["allowance"]) + len(cell["slowdown"]) + 1
+        for cell in document["cells"]
+    )
+    optional = ("epochs", "step", "window")
+    targets = sum(
+        ("share" in target) + sum(len(target.get(key, ())) for key in optional)
+        for record in document["convergence"].values()
+        for target in record["targets"]
+    )
+    return cells + targets
+
+
+def as_text(document: dict[str, Any]) -> str:
+    """Format as JSON with lists of numbers and innermost objects on one line."""
+    text = json.dumps(document, indent=1)
+    innermost = re.compile(r"\[[^\[\]{}]*\]|\{[^{}]*\}")
+    return innermost.sub(lambda found: re.sub(r"\s*\n\s*", " ", found[0]), text) + "\n"
+
+
+def main() -> int:
+    """Fit, write, report; 1 if the models are not good enough."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    default = os.environ.get("ELASTANCE_TRACES") or ROOT.parent / "shared" / "data" / "zeus"
+    parser.add_argument("--traces", type=Path, default=Path(default), help="directory of the public traces")
+    traces = read_traces(parser.parse_args().traces)
+    with ProcessPoolExecutor() as pool:
+        fitted = list(pool.map(fit_workload, WORKLOADS, itertools.repeat(traces)))
+    cells = [cell for _, of_workload in fitted for cell in of_workload]
+    document = {
+        "about": "Written by scripts/fit_builtin_models.py; the formulas are in builtin.py.",
+        "fitted_to": traces.sha256,
+        "errors": asdict(overall_errors(cells, traces)),
+        "convergence": {
+            workload.name: record for workload, (record, _) in zip(WORKLOADS, fitted, strict=True)
+        },
+        "cells": [asdict(cell) for cell in cells],
+    }
+    text = as_text(document)
+    models = BuiltinModels.from_document(json.loads(text))
+    report(models, json.loads(text))
+    OUTPUT.write_text(text, "utf-8")
+    missed = failures(models)
+    for line in missed:
+        print(f"not good enough: {line}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

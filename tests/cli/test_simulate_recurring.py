@@ -131,7 +131,7 @@ def test_a_policy_from_the_current_directory(
         (("--beta-knob", "1"), "beta knob 1.0 is not larger than 1"),
         (("--beta-knob", "nan"), "beta knob nan"),
         (("--workload", "librispeach"), "did you mean librispeech"),
-        (("--dataset", "imagnet"), "none of the known workloads"),
+        (("--dataset", "imagnet"), "did you mean imagenet"),
         (("--gpu", "v1000"), "did you mean v100"),
         (("--policy", "zuse"), "did you mean zeus"),
         (("--policy", "zeus,zeus"), "named twice"),
@@ -241,6 +241,11 @@ def test_traces_that_cannot_be_used(refused, made_up_traces, file, change, messa
     err = refused(*QUICK, "--traces", made_up_traces).err
     assert str(path) in err
     assert message in err
+
+
+def test_a_dataset_of_ones_own_needs_the_rest(refused) -> None:
+    answer = refused("simulate", "recurring", "--dataset", "mine", "--network", "net")
+    assert "so --optimizer, --target-metric, --max-epochs, --b0 must be given too" in answer.err
 
 
 def test_another_gpu_than_there_are_traces_for(refused, made_up_traces) -> None:

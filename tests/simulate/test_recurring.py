@@ -111,7 +111,7 @@ def test_a_profile_too_dear_to_start_teaches_nothing() -> None:
 
 def test_the_default_missing_at_once_is_an_error() -> None:
     job, _ = world([32], make_facts({32: (25, 30)}))
-    with pytest.raises(ConvergenceError, match="32 did not reach .* within 20 epochs: it needs 25 to 30"):
+    with pytest.raises(ConvergenceError, match="32 does not reach .* within 20 epochs: it needs 25 to 30"):
         job.run_recurrence()
 
 

@@ -14,7 +14,7 @@ class Workload:
     Attributes:
         name: Name on the command line; equal to the dataset's.
         dataset, network, optimizer: Identity in the traces.
-        metric: What the target metric measures.
+        metric: What the target metric measures (WER: word error rate).
         higher_is_better: Direction of the metric.
         target_metric: Default target.
         max_epochs: Default bound on the length of a run, epochs.
@@ -38,9 +38,7 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("cifar100", "cifar100", "shufflenetv2", "adadelta", "accuracy", True, 0.60, 100, 1024, 0.1),
     Workload("imagenet", "imagenet", "resnet50", "adadelta", "accuracy", True, 0.65, 100, 256),
     Workload("squad", "squad", "bert_base_uncased", "adamw", "F1 score, %", True, 84.0, 6, 32),
-    Workload(
-        "librispeech", "librispeech", "deepspeech2", "adamw", "word error rate, %", False, 40.0, 16, 256
-    ),
+    Workload("librispeech", "librispeech", "deepspeech2", "adamw", "WER, %", False, 40.0, 16, 256),
     Workload("movielens-1m", "movielens-1m", "ncf", "adam", "NDCG", True, 0.41, 100, 1024),
     Workload(
         "sentiment140", "sentiment140", "bert_base_uncased", "adamw", "accuracy", True, 0.84, 10, 128, 4e-7

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 synthesize_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(synthesize_app, name="synthesize")
+app.add_typer(synthesize_app, name="synthesize", short_help="Make labelled synthetic data.")
 
 _Traces = Annotated[Path | None, typer.Option(help="Directory of trace files.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -39,7 +39,7 @@ def data() -> None:
     """  # noqa: D301
 
 
-@app.command("list")
+@app.command("list", short_help="Jobs and GPU types there are facts about.")
 def list_(traces: _Traces = None, as_json: _Json = False) -> None:
     """List the jobs and GPU types there are facts about, and where the facts come from.
 
@@ -83,21 +83,22 @@ def list_(traces: _Traces = None, as_json: _Json = False) -> None:
 
     from rich.table import Table
 
-    on = output.console()
-    on.print(f"facts: {record}\n", style="dim")
-    table = Table(
-        "workload", "network", "optimizer", "target", "max epochs", "b0", box=None, pad_edge=False,
-        header_style="bold",
-    )  # fmt: skip
+    output.say(f"facts: {record}\n", style="dim")
+    table = Table("workload", "network", "target", box=None, pad_edge=False, header_style="bold")
+    table.add_column("epochs", justify="right")
+    table.add_column("b0", justify="right")
     for gpu in source.gpus():
-        table.add_column(f"sizes on {gpu}", justify="right")
+        table.add_column(gpu, justify="right")
     for of in WORKLOADS:
         sizes = [_range(cells[of.name][gpu]) for gpu in source.gpus()]
         target = f"{of.target_metric:g} {of.metric.removesuffix(', %')}"
-        table.add_row(
-            of.name, of.network, of.optimizer, target, str(of.max_epochs), str(of.batch_size), *sizes
-        )
-    on.print(table)
+        table.add_row(of.name, of.network, target, str(of.max_epochs), str(of.batch_size), *sizes)
+    output.console().print(table)
+    output.say(
+        "\nepochs: the most a run may take to reach its target. b0: the user's own batch size; the largest on offer "
+        "below it,\n  where it is not. By GPU type: batch sizes on offer, and how many.",
+        style="dim",
+    )
 
 
 def _range(sizes: tuple[int, ...]) -> str:
@@ -124,7 +125,7 @@ def _cells(source: TraceSource) -> dict[str, dict[str, tuple[int, ...]]]:
     return cells
 
 
-@app.command()
+@app.command(short_help="Files, checksums, grids; fit errors of models.")
 def describe(
     workload: Annotated[str | None, typer.Option(help="Only this workload.")] = None,
     gpu: Annotated[str | None, typer.Option(help="Only this GPU type.")] = None,
@@ -165,14 +166,13 @@ def describe(
             }
         )
         return
-    on = output.console()
-    on.print(f"facts: {records[0]}", style="dim")
+    output.say(f"facts: {records[0]}", style="dim")
     for name, digest in sorted(files.items()):
-        on.print(f"  {digest}  {name}", style="dim")
-    on.print()
-    on.print(_description_table(rows))
+        output.say(f"  {digest}  {name}", style="dim")
+    output.say()
+    output.console().print(_description_table(rows))
     if overall := _overall_fit(source):
-        on.print(
+        output.say(
             "\nfit errors: relative error of the models against the public traces they were fitted to, "
             "median / 95th percentile;\n  excess: what the models' optimum costs above the true one when "
             "both are priced on the public traces (eta 0.5).\n"
@@ -270,7 +270,7 @@ def _overall_fit(source: TraceSource) -> dict[str, float] | None:
     }
 
 
-@app.command()
+@app.command(short_help="Check trace files.")
 def validate(
     paths: Annotated[
         list[Path], typer.Argument(help="Trace files, or directories of them.", metavar="PATH...")
@@ -295,16 +295,17 @@ def validate(
     if as_json:
         output.print_json({"valid": not errors, "files": reports})
     else:
-        on = output.console()
         for report in reports:
             kind = f"{report['kind']} trace, {report['rows']} rows, " if report["kind"] else ""
-            on.print(f"{report['path']}: {kind}{report['errors']} error(s), {report['warnings']} warning(s)")
+            output.say(
+                f"{report['path']}: {kind}{report['errors']} error(s), {report['warnings']} warning(s)"
+            )
             for severity in ("error", "warning"):
                 of_kind = [issue for issue in report["issues"] if issue["severity"] == severity]
                 for issue in of_kind[:_SHOWN_ISSUES]:
-                    on.print(f"  {_issue_line(issue)}", style="red" if severity == "error" else "yellow")
+                    output.say(f"  {_issue_line(issue)}", style="red" if severity == "error" else "yellow")
                 if len(of_kind) > _SHOWN_ISSUES:
-                    on.print(f"  and {len(of_kind) - _SHOWN_ISSUES} more; --json lists them all")
+                    output.say(f"  and {len(of_kind) - _SHOWN_ISSUES} more; --json lists them all")
     if errors:
         raise typer.Exit(2)
     if warnings and strict:
@@ -365,7 +366,7 @@ def _validated(path: Path) -> dict[str, Any]:
     }
 
 
-@app.command()
+@app.command(short_help="Download the public traces.")
 def fetch(
     output_directory: Annotated[
         Path | None, typer.Option("--output", help="Where to; the user's cache by default.")
@@ -402,12 +403,11 @@ def fetch(
             }
         )
         return
-    on = output.console()
     for name in report.downloaded:
-        on.print(f"fetched  {name}")
+        output.say(f"fetched  {name}")
     for name in report.present:
-        on.print(f"present  {name}")
-    on.print(f"{report.bytes_transferred:,} bytes to {report.directory}, checksums right", style="dim")
+        output.say(f"present  {name}")
+    output.say(f"{report.bytes_transferred:,} bytes to {report.directory}, checksums right", style="dim")
 
 
 @contextmanager
@@ -434,7 +434,7 @@ def synthesize() -> None:
     """Make synthetic data in the published layouts, labelled as synthetic."""
 
 
-@synthesize_app.command("traces")
+@synthesize_app.command("traces", short_help="Train and power traces.")
 def synthesize_traces(
     output_directory: Annotated[Path, typer.Option("--output", help="Directory to write to.")],
     gpu: Annotated[str, typer.Option(help="GPU types, separated by commas.")] = "v100,a40,rtx6000,p100",
@@ -457,4 +457,4 @@ def synthesize_traces(
 
     files = write_traces(output_directory, parse_names("--gpu", gpu), seed=seed, repeats=repeats, noise=noise)
     for path in files:
-        output.console().print(f"wrote {path}")
+        output.say(f"wrote {path}")

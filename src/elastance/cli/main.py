@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import pairwise
+from typing import Any, NoReturn
 
-import click
 import typer
 
 import elastance
 from elastance.cli import data, policies, simulate
 from elastance.errors import ElastanceError
 
+_INTERRUPTED = 130
+"""Exit status after Ctrl-C: what Typer returns, and what shells expect."""
+
+_READER_GONE = 141
+"""Exit status when the reader of standard output went away."""
+
+# Typer hides the class of its usage errors, but not what is derived from it.
+UsageError: Any = typer.BadParameter.__mro__[1]
+
 app = typer.Typer(
     name="elastance",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-app.add_typer(simulate.app, name="simulate")
-app.add_typer(data.app, name="data")
-app.command("policies")(policies.policies)
+app.add_typer(simulate.app, name="simulate", short_help="What would happen? Try a decision on traces.")
+app.add_typer(data.app, name="data", short_help="What are the facts? Traces and built-in models.")
+app.command("policies", short_help="What can decide?")(policies.policies)
 
 
 def _print_version(value: bool) -> None:
@@ -40,13 +51,13 @@ def root(
 
     \b
     Start here:
-      elastance simulate recurring                         which batch size and power limit should a
-                                                           nightly job use, and what will it save?
-      elastance simulate recurring --workload cifar100 --gpu a40 --seeds 0:20 --plot out.png
-      elastance data list                                  the jobs and GPUs there are facts about
-      elastance policies                                   what can decide
+      elastance simulate recurring    which batch size and power limit should a
+                                      nightly job use, and what will it save?
+      elastance data list             the jobs and GPUs there are facts about
+      elastance policies              what can decide
 
-    Every verb takes --help (with examples), and --json where a machine may read the answer.
+    \b
+    Every verb takes --help, with examples; most take --json, for machines.
     Exit status: 0 done, 1 the answer is no, 2 bad input.
     """  # noqa: D301
 
@@ -54,25 +65,33 @@ def root(
 def main() -> None:
     """Run the command; the entry point of the console script."""
     try:
-        sys.exit(app(standalone_mode=False))
+        status = app(prog_name="elastance", standalone_mode=False)
     except ElastanceError as error:
         _fail(str(error), error.exit_status)
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message())
-        sys.exit(2)
-    except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "elastance"
-        _fail(f"{error.format_message()} (see `{where} --help`)", 2)
-    except click.ClickException as error:
-        _fail(error.format_message(), error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        _fail("interrupted; nothing was left half-written", 130)
+    except UsageError as error:
+        _explain_usage(error)
     except BrokenPipeError:
-        # The reader went away, as in `elastance ... | head`; keep Python from complaining at exit.
+        status = _READER_GONE
+    if status == _INTERRUPTED:
+        _fail("interrupted; nothing was left half-written", status)
+    if status == _READER_GONE:
+        # As in `elastance ... | head`; keep Python from complaining when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+    sys.exit(status)
 
 
-def _fail(message: str, status: int) -> None:
+def _explain_usage(error: Any) -> NoReturn:  # noqa: ANN401
+    message: str = error.format_message()
+    if message.startswith("Usage:"):  # a group without a verb: its help
+        print(message)
+        sys.exit(2)
+    options: list[str] = getattr(getattr(error, "param", None), "opts", [])
+    given = [value for option, value in pairwise(sys.argv) if option in options]
+    got = f", got {given[-1]!r}" if given and given[-1] not in message else ""
+    where = error.ctx.command_path if error.ctx else "elastance"
+    _fail(f"{message.rstrip('.')}{got} (see `{where} --help`)", 2)
+
+
+def _fail(message: str, status: int) -> NoReturn:
     print(f"elastance: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(status)

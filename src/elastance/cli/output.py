@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-_WIDE_ENOUGH = 100
+_WIDE_ENOUGH = 118
 """Columns to use where the output is not a terminal."""
 
 
@@ -24,6 +25,11 @@ def console() -> Console:
 
     width = None if sys.stdout.isatty() else _WIDE_ENOUGH
     return Console(width=width, highlight=False, markup=False, soft_wrap=False)
+
+
+def say(text: str = "", style: str | None = None) -> None:
+    """Print a line, however long."""
+    console().print(text, style=style, soft_wrap=True)
 
 
 def progress_bar(*columns: Any) -> Progress:  # noqa: ANN401
@@ -86,4 +92,6 @@ def _scaled(value: float | None, units: tuple[tuple[str, float], ...]) -> str:
     if value is None:
         return "-"
     unit, size = next((pair for pair in units if abs(value) >= pair[1]), units[-1])
-    return f"{value / size:.3g} {unit}" if abs(value / size) < 1000 else f"{value / size:,.0f} {unit}"
+    scaled = value / size
+    digits = max(0, 2 - math.floor(math.log10(abs(scaled)))) if scaled else 0
+    return f"{scaled:,.{digits}f} {unit}"

@@ -30,7 +30,7 @@ def simulate() -> None:
     """Try a decision on traces before touching a GPU."""
 
 
-@app.command("recurring")
+@app.command("recurring", short_help="A job that trains again and again.")
 def recurring(
     workload: Annotated[
         str | None, typer.Option(help="One of the known workloads; librispeech unless --dataset is given.")
@@ -126,7 +126,7 @@ def recurring(
         _print_table(comparison)
         for path in (history, plot):
             if path is not None:
-                output.console().print(f"wrote {path}", style="dim")
+                output.say(f"wrote {path}", style="dim")
 
 
 def parse_names(option: str, text: str) -> list[str]:
@@ -238,12 +238,11 @@ def _print_table(comparison: Comparison) -> None:
     from elastance.cli import output
 
     task, problem = comparison.task, comparison.task.problem
-    on = output.console()
-    on.print(f"{problem.job} on {comparison.gpu}", style="bold")
+    output.say(f"{problem.job} on {comparison.gpu}", style="bold")
     beta = "off" if math.isinf(problem.beta) else f"{problem.beta:g}"
     seeds = len(comparison.policies[0].histories)
     mode = "; replaying the published simulator" if task.published else ""
-    on.print(
+    output.say(
         f"{task.recurrences} recurrences, {seeds} seed(s), eta {problem.cost.eta:g}, early stopping at beta {beta}"
         f"{mode}\nfacts: {comparison.source}\n",
         style="dim",
@@ -254,27 +253,28 @@ def _print_table(comparison: Comparison) -> None:
         "final b, W",
         "energy saved",
         "time saved",
-        "energy",
-        "time",
+        "total energy",
+        "total time",
         "regret",
         "pays back",
     ):
         table.add_column(name, justify="left" if name == "policy" else "right")
     for result in comparison.policies:
         table.add_row(*_table_row(result))
-    on.print(table)
+    output.console().print(table)
+    output.say()
     default = task.default
-    on.print(
-        f"\nenergy, time saved: in the last five recurrences, against default = batch size {default.batch_size} at "
-        f"{default.power_limit_w} W,\n  {output.joules(default.energy_j)} and {output.seconds(default.time_s)} "
-        "expected per recurrence. energy, time, regret: all recurrences; regret in costs of one\n  oracle "
-        "recurrence. pays back: recurrence from which on the accumulated cost is below default's."
-        + ("  ± is a 95 % interval." if seeds > 1 else ""),
+    output.say(
+        f"saved: in the last five recurrences, against default: batch size {default.batch_size} at "
+        f"{default.power_limit_w} W, expected to take\n  {output.joules(default.energy_j)} and "
+        f"{output.seconds(default.time_s)} per recurrence. total, regret: over all recurrences, in costs of an "
+        "oracle recurrence.\n  pays back: first recurrence from which on the accumulated cost stays below default's."
+        + ("\n  ±: 95 % confidence interval over seeds." if seeds > 1 else ""),
         style="dim",
     )
     for result in comparison.policies:
         for note in result.notes:
-            on.print(f"{result.policy}: {note}", style="yellow")
+            output.say(f"{result.policy}: {note}", style="yellow")
     _print_answer(comparison)
 
 
@@ -315,7 +315,7 @@ def _print_answer(comparison: Comparison) -> None:
     result = deciding[0]
     size, limit = result.final or (0, 0)
     energy, time = result.spread("energy_saving").mean or 0.0, result.spread("time_saving").mean or 0.0
-    output.console().print(
+    output.say(
         f"\n{result.policy} settles on batch size {size} at {limit} W: "
         f"{output.percent(abs(energy))} {'less' if energy >= 0 else 'more'} energy and "
         f"{output.percent(abs(time))} {'less' if time >= 0 else 'more'} time per recurrence than default.",

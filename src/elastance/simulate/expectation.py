@@ -11,7 +11,7 @@ from elastance.runs import RunRecord
 if TYPE_CHECKING:
     from elastance.cost import EtaCost
     from elastance.job import Job
-    from elastance.traces import JobFacts
+    from elastance.traces import JobFacts, SizeFacts
 
 
 class Expectation(NamedTuple):
@@ -95,13 +95,18 @@ def default(table: dict[tuple[int, int], Expectation], facts: JobFacts, job: Job
     size = facts.sizes[job.default_batch_size]
     expectation = table[size.batch_size, max(size.power_limits_w)]
     if math.isinf(expectation.cost_j):
-        needed = [path for path in size.paths if path is not None]
-        known = f"it needs {min(needed)} to {max(needed)} epochs" if needed else "it never does"
-        raise ConvergenceError(
-            f"the default batch size {size.batch_size} does not reach target metric {job.target_metric:g} "
-            f"within {job.max_epochs} epochs: {known}; give another --b0, an easier target or more epochs"
-        )
+        raise missed_default(size, job)
     return expectation
+
+
+def missed_default(size: SizeFacts, job: Job) -> ConvergenceError:
+    """Return the error that says that the user's own batch size does not reach the target, and why."""
+    needed = [path for path in size.paths if path is not None]
+    known = f"it needs {min(needed)} to {max(needed)} epochs" if needed else "it never does"
+    return ConvergenceError(
+        f"the default batch size {size.batch_size} does not reach target metric {job.target_metric:g} "
+        f"within {job.max_epochs} epochs: {known}; give another --b0, an easier target or more epochs"
+    )
 
 
 def pareto_front(table: dict[tuple[int, int], Expectation]) -> list[Expectation]:

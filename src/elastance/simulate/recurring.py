@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar, TypeVarTuple
 from elastance.errors import ConvergenceError, ElastanceError, InputError, PolicyError
 from elastance.policies import LimitMeasurement, Outcome
 from elastance.runs import RunRecord
+from elastance.simulate.expectation import missed_default
 from elastance.simulate.rules import NormalRules, Rules
 
 if TYPE_CHECKING:
@@ -205,13 +206,7 @@ class RecurringJob:
             return
         if not math.isinf(attempt.threshold_j):
             return
-        needed = [path for path in attempt.size.paths if path is not None]
-        known = f"it needs {min(needed)} to {max(needed)} epochs" if needed else "it never does"
-        raise ConvergenceError(
-            f"the default batch size {job.default_batch_size} did not reach target metric "
-            f"{job.target_metric:g} within {job.max_epochs} epochs: {known}; give another --b0, "
-            "an easier target or more epochs"
-        )
+        raise missed_default(attempt.size, job)
 
     def _ask(self, method: Callable[[*_Given], _Answer], *given: *_Given) -> _Answer:
         """Call a policy; what it raises becomes one clear line."""

@@ -12,11 +12,11 @@ coefficients to the traces and writes them, with the errors of the fit, to `MODE
 - Throttling by the factor r = D / P lengthens the epoch: log t = log T(x) + a / (1 + g a) + trend (p / p_max - 1),
   where a = k exp(c x) (log r)^e. As clocks have a floor, the slowdown saturates, at exp(1 / g).
 
-**A run** reaches a target metric in ``ceil(y)`` epochs, where at the share v of the runs that reach it at all
-y = (n + L s^l + S s^-m) exp(h step(log2 b - x_step) + spread z(v)); s = b / b_mid, z = normal quantile, step =
-logistic. Small and large batches both need more epochs than those between (n), some from one size to the next (h). The
-share that reaches the target falls to nothing, by the same step, at the ends of a window of batch sizes. One quantile
-describes a run: it is shared by all targets, and no target is met before an easier one.
+**A run** reaches a target metric in ``ceil(y)`` epochs. At the share v of the runs that reach it at all,
+y = (n + L s^l + S s^-m) exp(h step(log2 b - x_step) + spread z(v)), with s = b / b_mid (the middle of the sizes, in
+octaves), step = logistic function, z = quantile of the normal distribution. Small and large batches both need more
+epochs than those between (n). The share that reaches the target falls to nothing, by the same step, at the ends of a
+window of batch sizes. One quantile describes a run: all targets share it, and none is met before an easier one.
 """
 
 from __future__ import annotations
@@ -405,13 +405,17 @@ def load_models() -> BuiltinModels:
 
 
 def _cell(record: dict[str, Any]) -> CellModel:
-    tuples = ("batch_sizes", "limits_w", "demand", "time", "allowance", "slowdown")
     return CellModel(
-        **{
-            **record,
-            **{name: tuple(record[name]) for name in tuples},
-            "errors": FitError(**record["errors"]),
-        }
+        record["workload"],
+        record["gpu"],
+        tuple(record["batch_sizes"]),
+        tuple(record["limits_w"]),
+        tuple(record["demand"]),
+        tuple(record["time"]),
+        tuple(record["allowance"]),
+        tuple(record["slowdown"]),
+        record["trend"],
+        FitError(**record["errors"]),
     )
 
 
