@@ -14,6 +14,7 @@ import hashlib
 import itertools
 import json
 import math
+import multiprocessing
 import os
 import re
 import sys
@@ -536,7 +537,13 @@ def main() -> int:
     default = os.environ.get("ELASTANCE_TRACES") or ROOT.parent / "shared" / "data" / "zeus"
     parser.add_argument("--traces", type=Path, default=Path(default), help="directory of the public traces")
     traces = read_traces(parser.parse_args().traces)
-    with ProcessPoolExecutor() as pool:
+    for library in (
+        "OPENBLAS",
+        "OMP",
+        "MKL",
+    ):  # the matrices are tiny: threads would only wait for each other
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
         fitted = list(pool.map(fit_workload, WORKLOADS, itertools.repeat(traces)))
     cells = [cell for _, of_workload in fitted for cell in of_workload]
     document = {

@@ -5,7 +5,10 @@ import pytest
 
 import elastance
 
-PACKAGES = ["elastance", *(f"elastance.{name}" for _, name, is_package in pkgutil.iter_modules(elastance.__path__) if is_package)]  # fmt: skip
+PACKAGES = [
+    "elastance",
+    *(f"elastance.{module.name}" for module in pkgutil.iter_modules(elastance.__path__) if module.ispkg),
+]
 
 
 @pytest.mark.parametrize("name", [name for name in PACKAGES if name != "elastance.cli"])

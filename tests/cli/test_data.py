@@ -42,7 +42,7 @@ RECURRENCES = {
 def test_every_source_offers_the_same_grid(elastance, request, public) -> None:
     traces = ("--traces", request.getfixturevalue("public_traces")) if public else ()
     cells = json.loads(elastance("data", "describe", "--json", *traces).out)["cells"]
-    found = {workload: () for workload in RECURRENCES}
+    found = dict.fromkeys(RECURRENCES, ())
     for cell in cells:
         found[cell["workload"]] += (cell["recurrences"],)
     assert found == RECURRENCES

@@ -90,13 +90,13 @@ def recurring(
       elastance simulate recurring --traces ~/zeus/trace --compat --history runs.json --json
     """  # noqa: D301
     from elastance.cli import output
-    from elastance.figures import check_picture_path, check_theme, draw_recurring, save_figure
+    from elastance.figures import check_picture_path, draw_recurring, find_theme, save_figure
     from elastance.files import check_writable
     from elastance.simulate import COMPARED_BY_DEFAULT, simulate_recurring
 
     if plot is not None:
         check_picture_path(plot)
-    colours = check_theme(theme)
+    find_theme(theme)
     if history is not None:
         check_writable(history)
     policies = COMPARED_BY_DEFAULT if policy is None else parse_names("--policy", policy)
@@ -119,7 +119,7 @@ def recurring(
     if history is not None:
         output.write_json(history, comparison.histories())
     if plot is not None:
-        save_figure(draw_recurring(comparison, theme=colours), plot)
+        save_figure(draw_recurring(comparison, theme=theme), plot)
     if as_json:
         output.print_json(comparison.to_json())
     else:
