@@ -1,5 +1,8 @@
 """The picture of a simulated recurring job: what each recurrence took, the regret, and the search path."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (matplotlib leaves the keyword arguments of its drawing methods untyped)
+
 from __future__ import annotations
 
 import math
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from elastance.runs import RunRecord
-    from elastance.simulate import Comparison, History, PolicyResult
+    from elastance.simulate import Comparison, Expectation, History, PolicyResult
 
 LABELS = {
     "grid": "grid (no early stop)",
@@ -50,7 +53,7 @@ def draw_recurring(comparison: Comparison, *, theme: str = "light") -> Figure:
         figure = Figure(figsize=(WIDTH_INCHES, 8.2))
         FigureCanvasAgg(figure)
         upper, lower = figure.add_gridspec(
-            2, 1, height_ratios=(1.15, 1), hspace=0.3, left=0.085, right=0.975, top=0.875, bottom=0.065
+            2, 1, height_ratios=(1.15, 1), hspace=0.3, left=0.085, right=0.975, top=0.895, bottom=0.065
         )
         strips = upper.subgridspec(2, 1, height_ratios=(1.25, 1), hspace=0.12)
         planes = lower.subgridspec(1, 2, wspace=0.27)
@@ -238,18 +241,18 @@ def _limit_colours(limits: Sequence[int], look: Theme) -> Any:  # noqa: ANN401
     import numpy as np
     from matplotlib.colors import ListedColormap
 
-    ends = (0.12, 1.0) if look.name == "light" else (0.15, 1.0)
-    return ListedColormap(mpl.colormaps[look.scale](np.linspace(*ends, max(len(limits), 2))))
+    first = 0.12 if look.name == "light" else 0.15  # the palest colours vanish on the paper
+    return ListedColormap(mpl.colormaps[look.scale](np.linspace(first, 1.0, len(limits))))
 
 
 def _limit_norm(limits: Sequence[int]) -> Any:  # noqa: ANN401
     """One colour per limit, its tick in the middle of it."""
     from matplotlib.colors import BoundaryNorm
 
-    spaced = list(limits) if len(limits) > 1 else [limits[0], limits[0] + 25]
-    middles = [(low + high) / 2 for low, high in pairwise(spaced)]
-    edges = [2 * spaced[0] - middles[0], *middles, 2 * spaced[-1] - middles[-1]]
-    return BoundaryNorm(edges, len(spaced))
+    middles = [(low + high) / 2 for low, high in pairwise(limits)]
+    first = middles[0] if middles else limits[0] + 10
+    last = middles[-1] if middles else limits[0] - 10
+    return BoundaryNorm([2 * limits[0] - first, *middles, 2 * limits[-1] - last], len(limits))
 
 
 def _draw_regret(axes: Axes, comparison: Comparison, look: Theme) -> None:
@@ -319,45 +322,59 @@ def _label_ends(axes: Axes, ends: Sequence[tuple[str, float]], colours: dict[str
 def _draw_plane(axes: Axes, comparison: Comparison, look: Theme) -> None:
     """Expected energy and time to target of every configuration, the front, and where the search went."""
     axes.set_title("expected energy and time to target")
-    task = comparison.task
-    reachable = [at for at in task.table.values() if math.isfinite(at.cost_j)]
-    energy_unit = _unit(max(at.energy_j for at in reachable), "J")
-    time_unit = _unit(max(at.time_s for at in reachable), "s")
+    task, leading = comparison.task, _leading(comparison)
+    energy_unit, time_unit = _unit(task.default.energy_j, "J"), _unit(task.default.time_s, "s")
 
-    def place(at: Any) -> tuple[float, float]:  # noqa: ANN401
+    def place(at: Expectation) -> tuple[float, float]:
         return at.time_s / time_unit[1], at.energy_j / energy_unit[1]
 
-    points = [place(at) for at in reachable]
-    axes.scatter(
-        *zip(*points, strict=True), s=9, color=look.faint, linewidths=0, alpha=0.8, label="configurations"
-    )
+    points = [place(at) for at in task.table.values() if math.isfinite(at.cost_j)]
     front = [place(at) for at in pareto_front(task.table)]
-    axes.plot(
-        *zip(*front, strict=True), color=look.series[2], marker="o", markersize=2.5, label="Pareto front"
-    )
-    leading = _leading(comparison)
     path = [place(task.table[key]) for key in _visited(leading, comparison)] if leading else []
+    axes.scatter(*_columns(points), s=9, color=look.faint, linewidths=0, alpha=0.8, label="configurations")
+    axes.plot(*_columns(front), color=look.series[2], marker="o", markersize=2.5, label="Pareto front")
     if leading is not None and path:
         _draw_path(axes, path, leading.policy, look)
     for at, marker, name, size in ((task.default, "s", "default", 46), (task.oracle, "*", "oracle", 120)):
         axes.scatter(
             *place(at), s=size, marker=marker, color=look.ink, edgecolors=look.paper, zorder=6, label=name
         )
-    for axis, values, unit, name in (
-        ("x", [x for x, _ in points], time_unit[0], "time"),
-        ("y", [y for _, y in points], energy_unit[0], "energy"),
-    ):
-        logarithmic = max(values) > 6 * min(values)
-        getattr(axes, f"set_{axis}scale")("log" if logarithmic else "linear")
-        getattr(axes, f"set_{axis}label")(f"{name}, {unit}")
-        _plain_ticks(getattr(axes, f"{axis}axis"), logarithmic=logarithmic)
-    missing = len(task.table) - len(reachable)
-    if missing:
-        axes.text(
-            0.99, 0.012, f"{missing} configurations never reach it", transform=axes.transAxes, ha="right", alpha=0.75
-        )  # fmt: skip
+    in_view = [*front, *path, place(task.default)]
+    _frame(axes, "y", [y for _, y in in_view], f"energy, {energy_unit[0]}")
+    _frame(axes, "x", [x for x, _ in in_view], f"time, {time_unit[0]}")
+    _count_the_rest(axes, points, len(task.table) - len(points))
     _number_path(axes, path, look)
     axes.legend(loc="best", borderaxespad=0.1, handletextpad=0.4, labelspacing=0.3)
+
+
+def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
+
+
+def _frame(axes: Axes, axis: str, values: Sequence[float], label: str) -> None:
+    """Show the range of `values` with some room; on a logarithmic scale if it is wide."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    least, most = min(values), max(values)
+    getattr(axes, f"set_{axis}label")(label)
+    if most <= _WIDE_RANGE * least:
+        getattr(axes, f"set_{axis}lim")(max(0.0, least - 0.15 * (most - least)), most + 0.4 * (most - least))
+        return
+    getattr(axes, f"set_{axis}scale")("log")
+    getattr(axes, f"set_{axis}lim")(least / 1.4, most * 1.8)
+    ticks = getattr(axes, f"{axis}axis")
+    ticks.set_major_locator(LogLocator(base=10, subs=(1.0, 3.0)))
+    ticks.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ticks.set_minor_formatter(NullFormatter())
+
+
+def _count_the_rest(axes: Axes, points: Sequence[tuple[float, float]], never: int) -> None:
+    """Say how many configurations are not to be seen, and why."""
+    (_, right), (_, top) = axes.get_xlim(), axes.get_ylim()
+    beyond = sum(x > right or y > top for x, y in points)
+    said = [f"{beyond} beyond"] * bool(beyond) + [f"{never} never reach it"] * bool(never)
+    if said:
+        axes.set_xlabel(f"{axes.get_xlabel()}  ({', '.join(said)})")
 
 
 def _visited(result: PolicyResult, comparison: Comparison) -> list[tuple[int, int]]:
@@ -392,15 +409,6 @@ def _number_path(axes: Axes, path: Sequence[tuple[float, float]], look: Theme) -
             color=look.series[0],
             zorder=7,
         )
-
-
-def _plain_ticks(axis: Any, *, logarithmic: bool) -> None:  # noqa: ANN401
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    if logarithmic:
-        axis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
-        axis.set_minor_formatter(NullFormatter())
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _unit(largest: float, base: str) -> tuple[str, float]:

@@ -1,10 +1,13 @@
 """The look of every figure, and how a figure becomes a file."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# (matplotlib leaves the keyword arguments of its drawing methods untyped)
+
 from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from elastance.errors import InputError
 from elastance.files import check_writable, replacing
@@ -91,7 +94,7 @@ def drawing(theme: Theme) -> Generator[None]:
     """Draw in the colours and sizes of `theme` inside the block; other figures are not touched."""
     import matplotlib as mpl
 
-    settings: dict[str, Any] = {
+    settings: Any = {
         "figure.facecolor": theme.paper,
         "axes.facecolor": theme.paper,
         "savefig.facecolor": theme.paper,
@@ -129,7 +132,10 @@ def save_figure(figure: Figure, path: Path) -> None:
     check_picture_path(path)
     suffix = path.suffix.lower().removeprefix(".")
     no_date = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[suffix]
-    with mpl.rc_context({"svg.hashsalt": "elastance", "svg.fonttype": "path"}), replacing(path) as temporary:
+    with (
+        mpl.rc_context(cast("Any", {"svg.hashsalt": "elastance", "svg.fonttype": "path"})),
+        replacing(path) as temporary,
+    ):
         figure.savefig(temporary, format=suffix, dpi=200, metadata=no_date)
 
 
