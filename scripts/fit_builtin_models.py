@@ -30,7 +30,10 @@ from scipy.optimize import least_squares, minimize
 from scipy.special import ndtr
 
 from elastance.catalog import GPUS, WORKLOADS, GpuType, Workload
-from elastance.traces.builtin import BuiltinModels, CellModel, EpochModel, FitError, TargetModel
+from elastance.simulate.expectation import expected_epochs
+from elastance.traces.builtin import BuiltinModels
+from elastance.traces.convergence_model import EpochModel, TargetModel
+from elastance.traces.epoch_model import CellModel, FitError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -395,13 +398,6 @@ def summary(time: Floats, power: Floats) -> tuple[float, float, float, float]:
     return tuple(rounded(float(value), 4) for value in quantiles)
 
 
-def expected_epochs(paths: Paths, max_epochs: int) -> float:
-    """Expected epochs of a job that is restarted after each miss."""
-    lengths = [max_epochs if path is None else min(path, max_epochs) for path in paths]
-    reached = sum(path is not None and path <= max_epochs for path in paths)
-    return sum(lengths) / reached if reached else math.inf
-
-
 def target_errors(models: BuiltinModels, workload: Workload, traces: Traces) -> dict[str, float]:
     """Relative errors of the epochs: expected ones at the default target, means at the other targets."""
     default: list[float] = []
@@ -537,17 +533,14 @@ def main() -> int:
     default = os.environ.get("ELASTANCE_TRACES") or ROOT.parent / "shared" / "data" / "zeus"
     parser.add_argument("--traces", type=Path, default=Path(default), help="directory of the public traces")
     traces = read_traces(parser.parse_args().traces)
-    for library in (
-        "OPENBLAS",
-        "OMP",
-        "MKL",
-    ):  # the matrices are tiny: threads would only wait for each other
+    # The matrices are tiny: threads would only wait for each other.
+    for library in ("OPENBLAS", "OMP", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
         fitted = list(pool.map(fit_workload, WORKLOADS, itertools.repeat(traces)))
     cells = [cell for _, of_workload in fitted for cell in of_workload]
     document = {
-        "about": "Written by scripts/fit_builtin_models.py; the formulas are in builtin.py.",
+        "about": "Written by scripts/fit_builtin_models.py; the formulas are in epoch_model.py and convergence_model.py.",
         "fitted_to": traces.sha256,
         "errors": asdict(overall_errors(cells, traces)),
         "convergence": {

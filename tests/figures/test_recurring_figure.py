@@ -2,7 +2,6 @@ import math
 from pathlib import Path
 
 import pytest
-from made_up import make_facts, make_problem
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -12,6 +11,7 @@ from elastance.runs import Provenance
 from elastance.simulate import Comparison, PolicyResult, Task, pareto_front, simulate_history
 from elastance.simulate.measures import measure
 from elastance.traces import SourceKind, SourceRecord
+from made_up import make_facts, make_problem
 
 SOURCE = SourceRecord.of_files(SourceKind.DIRECTORY, "made-up", {"a.csv": "0" * 64}, Provenance.TRACE)
 

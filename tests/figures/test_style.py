@@ -1,3 +1,4 @@
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -85,7 +86,7 @@ def test_labels_are_moved_apart() -> None:
     spread_out(axes, labels)
     renderer = figure.canvas.get_renderer()
     boxes = sorted((label.get_window_extent(renderer) for label in labels), key=lambda box: box.y0)
-    assert all(low.y1 <= high.y0 + 0.01 for low, high in zip(boxes, boxes[1:], strict=False))
+    assert all(low.y1 <= high.y0 + 0.01 for low, high in itertools.pairwise(boxes))
 
 
 def test_drawing_needs_no_screen_and_no_global_state() -> None:

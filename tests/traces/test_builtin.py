@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from elastance.catalog import GPUS, WORKLOADS, find_gpu, find_workload
 from elastance.errors import InputError, UnknownNameError
-from elastance.traces.builtin import MODELS_FILE, EpochModel, load_models
+from elastance.traces.builtin import MODELS_FILE, load_models
+from elastance.traces.convergence_model import EpochModel
 
 CELLS = [(workload.name, gpu.name) for workload in WORKLOADS for gpu in GPUS]
 DEFAULT_RECURRENCES = {

@@ -1,32 +1,16 @@
 """The built-in models: the six public workloads on the four GPU types, as formulas with a few coefficients each.
 
 They stand in for the public traces where those have not been fetched. `scripts/fit_builtin_models.py` fits the
-coefficients to the traces and writes them, with the errors of the fit, to `MODELS_FILE`.
-
-**An epoch**, at batch size b and power limit p (W), with x = log2(b) scaled to [-1, 1] over the sizes on offer:
-
-- Left alone the GPU draws D(x) = exp(sum d_k T_k(x)) watts and needs T(x) = exp(sum t_k T_k(x)) seconds, T_k being
-  Chebyshev polynomials.
-- The limit allows C(p) = slope p + offset watts. Power is a smooth minimum of demand and allowance,
-  P = (D^-s + C^-s)^(-1/s); s is its sharpness.
-- Throttling by the factor r = D / P lengthens the epoch: log t = log T(x) + a / (1 + g a) + trend (p / p_max - 1),
-  where a = k exp(c x) (log r)^e. As clocks have a floor, the slowdown saturates, at exp(1 / g).
-
-**A run** reaches a target metric in ``ceil(y)`` epochs. At the share v of the runs that reach it at all,
-y = (n + L s^l + S s^-m) exp(h step(log2 b - x_step) + spread z(v)), with s = b / b_mid (the middle of the sizes, in
-octaves), step = logistic function, z = quantile of the normal distribution. Small and large batches both need more
-epochs than those between (n). The share that reaches the target falls to nothing, by the same step, at the ends of a
-window of batch sizes. One quantile describes a run: all targets share it, and none is met before an easier one.
+coefficients to the traces and writes them, with the errors of the fit, to `MODELS_FILE`. The formulas are in
+`elastance.traces.epoch_model` (time and power) and `elastance.traces.convergence_model` (epochs to a target).
 """
 
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from importlib.resources import files
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -34,12 +18,13 @@ import numpy as np
 from elastance.catalog import WORKLOADS, find_gpu, find_workload
 from elastance.errors import InputError
 from elastance.job import scale_learning_rate
+from elastance.traces.convergence_model import ConvergenceModel, EpochModel, TargetModel
+from elastance.traces.epoch_model import CellModel, FitError, require_within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from numpy.random import Generator
-    from numpy.typing import NDArray
 
 TrainRow: TypeAlias = tuple[str, str, int, str, float, int, float, int | None]
 """A row of the train schema: dataset, network, batch size, optimizer, learning rate, run, target metric, epoch."""
@@ -49,231 +34,6 @@ PowerRow: TypeAlias = tuple[str, str, int, str, int, float, float]
 
 MODELS_FILE = files("elastance.traces") / "builtin_models.json"
 """Where the coefficients are."""
-
-_STEEPNESS = 8.0  # of every logistic step over batch sizes, logits per octave
-_LEAST_ALLOWANCE = 0.05  # share of the limit that is always allowed, so that no power is ever 0
-_MEAN_POINTS = 400
-_NORMAL = NormalDist()
-
-
-@dataclass(frozen=True)
-class FitError:
-    """How far a model is from the traces it was fitted to; all as fractions (0.01 = 1 %).
-
-    Attributes:
-        time_median, time_p95: Relative error of the time per epoch over all rows on offer: median, 95th percentile.
-        power_median, power_p95: The same of the mean power.
-        excess_cost: What the configuration the model thinks cheapest for the default job at eta 0.5 costs above
-            the truly cheapest one, both priced on the traces. For several cells together: the largest.
-        excess_cost_time, excess_cost_energy: The same at eta 0 (time only) and eta 1 (energy only).
-    """
-
-    time_median: float
-    time_p95: float
-    power_median: float
-    power_p95: float
-    excess_cost: float
-    excess_cost_time: float
-    excess_cost_energy: float
-
-
-@dataclass(frozen=True)
-class CellModel:
-    """Time and power of one workload on one GPU type. The module's docstring has the formula.
-
-    Attributes:
-        workload, gpu: Names.
-        batch_sizes: Sizes on offer, ascending.
-        limits_w: Power limits on offer, W, ascending.
-        demand: d_k, of the logarithm of the power drawn without a limit (W).
-        time: t_k, of the logarithm of the time per epoch without a limit (s).
-        allowance: Slope, offset (W) and sharpness of what a limit allows.
-        slowdown: k, c, e and g of the slowdown by throttling.
-        trend: Of the logarithm of the time per epoch, over the limit as a share of the largest one.
-        errors: Against the traces.
-    """
-
-    workload: str
-    gpu: str
-    batch_sizes: tuple[int, ...]
-    limits_w: tuple[int, ...]
-    demand: tuple[float, ...]
-    time: tuple[float, ...]
-    allowance: tuple[float, float, float]
-    slowdown: tuple[float, float, float, float]
-    trend: float
-    errors: FitError
-
-    def power_limits_w(self, batch_size: int) -> tuple[int, ...]:
-        """Power limits on offer at `batch_size`, W, ascending.
-
-        Raises:
-            InputError: The batch size is not on offer.
-        """
-        if batch_size not in self.batch_sizes:
-            sizes = ", ".join(map(str, self.batch_sizes))
-            raise InputError(
-                f"batch size {batch_size} of {self.workload} is not on offer on {self.gpu}; there are {sizes}"
-            )
-        return self.limits_w
-
-    def time_per_epoch_s(self, batch_size: int, power_limit_w: float) -> float:
-        """Seconds per epoch; both arguments may lie anywhere between those on offer.
-
-        Raises:
-            InputError: The batch size or the limit is outside the range of those on offer.
-        """
-        return self._at(batch_size, power_limit_w)[0]
-
-    def average_power_w(self, batch_size: int, power_limit_w: float) -> float:
-        """Mean power over an epoch, W; both arguments may lie anywhere between those on offer.
-
-        Raises:
-            InputError: The batch size or the limit is outside the range of those on offer.
-        """
-        return self._at(batch_size, power_limit_w)[1]
-
-    def predict(
-        self, batch_sizes: NDArray[np.float64], power_limits_w: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Time per epoch (s) and mean power (W), element by element and with no check of the range."""
-        x = _scaled(np.log2(batch_sizes), self.batch_sizes)
-        log_demand = np.polynomial.chebyshev.chebval(x, self.demand)
-        log_time = np.polynomial.chebyshev.chebval(x, self.time)
-        slope, offset, sharpness = self.allowance
-        allowed = np.maximum(slope * power_limits_w + offset, _LEAST_ALLOWANCE * power_limits_w)
-        throttling = np.logaddexp(0.0, sharpness * (log_demand - np.log(allowed))) / sharpness
-        amount, tilt, exponent, floor = self.slowdown
-        slowdown = amount * np.exp(tilt * x) * throttling**exponent
-        log_time += slowdown / (1.0 + floor * slowdown)
-        log_time += self.trend * (power_limits_w / self.limits_w[-1] - 1.0)
-        return np.exp(log_time), np.exp(log_demand - throttling)
-
-    def _at(self, batch_size: int, power_limit_w: float) -> tuple[float, float]:
-        _require_within("batch size", batch_size, self.batch_sizes, f"{self.workload} on {self.gpu}")
-        _require_within("power limit", power_limit_w, self.limits_w, f"{self.workload} on {self.gpu}, in W")
-        time_s, power_w = self.predict(np.array([float(batch_size)]), np.array([float(power_limit_w)]))
-        return float(time_s[0]), float(power_w[0])
-
-
-@dataclass(frozen=True)
-class TargetModel:
-    """Epochs to one target metric, over batch sizes. The module's docstring has the formula.
-
-    Attributes:
-        target_metric: The target.
-        epochs: n, L, l, S, m and spread.
-        step: h and x_step, the latter in octaves from 1 sample per step.
-        share: Share of the runs that reach the target, inside the window.
-        window: log2 of the batch sizes at which half of that share is left; None: no such end.
-    """
-
-    target_metric: float
-    epochs: tuple[float, float, float, float, float, float]
-    step: tuple[float, float]
-    share: float
-    window: tuple[float | None, float | None]
-
-    def reaching(self, log2_size: float) -> float:
-        """Share of the runs that reach the target at a batch size of 2**log2_size."""
-        share = self.share
-        for sign, end in zip((1.0, -1.0), self.window, strict=True):
-            if end is not None:
-                share /= 1.0 + math.exp(min(_STEEPNESS * sign * (end - log2_size), 700.0))
-        return share
-
-    def log_median(self, log2_size: NDArray[np.float64] | float, sizes: Sequence[int]) -> NDArray[np.float64]:
-        """Logarithm of y for the median run that reaches the target; `sizes` are those fitted to."""
-        floor, large, large_exponent, small, small_exponent, _ = self.epochs
-        octaves = np.asarray(log2_size, dtype=np.float64) - sum(_ends(sizes)) / 2.0
-        shape = floor + large * np.exp2(large_exponent * octaves) + small * np.exp2(-small_exponent * octaves)
-        height, at = self.step
-        return np.log(shape) + height * np.exp(-np.logaddexp(0.0, _STEEPNESS * (at - log2_size)))
-
-
-@dataclass(frozen=True)
-class EpochModel:
-    """How many epochs a run at one batch size needs to one target metric: a distribution.
-
-    Attributes:
-        batch_size: Samples per optimizer step.
-        targets: The target metric and all easier ones, from easy to hard.
-        sizes: Batch sizes the model was fitted to.
-    """
-
-    batch_size: int
-    targets: tuple[TargetModel, ...]
-    sizes: tuple[int, ...]
-
-    @cached_property
-    def never(self) -> float:
-        """Chance that a run never reaches the target."""
-        return max(never for never, _, _ in self._distributions)
-
-    @cached_property
-    def mean(self) -> float:
-        """Mean epochs of the runs that reach the target; infinite if none does."""
-        if self.never >= 1.0:
-            return math.inf
-        quantiles = [
-            self.quantile((1.0 - self.never) * (i + 0.5) / _MEAN_POINTS) for i in range(_MEAN_POINTS)
-        ]
-        reached = [epochs for epochs in quantiles if epochs is not None]
-        return sum(reached) / len(reached)
-
-    def quantile(self, u: float) -> int | None:
-        """Epochs of the run at quantile `u`, which is in (0, 1); None = never. Slow runs have high quantiles.
-
-        Raises:
-            InputError: u is outside (0, 1).
-        """
-        return self.path(u)[-1]
-
-    def path(self, u: float) -> list[int | None]:
-        """Epochs of the run at quantile `u` to each of `targets`; never falls, and nothing follows a miss.
-
-        Raises:
-            InputError: u is outside (0, 1).
-        """
-        if not 0.0 < u < 1.0:
-            raise InputError(f"quantile {u} is not between 0 and 1")
-        epochs: list[int | None] = []
-        least, never = 1, 0.0
-        for never_reached, log_median, spread in self._distributions:
-            never = max(never, never_reached)
-            if u >= 1.0 - never:
-                break
-            among_reaching = min(u / (1.0 - never), 1.0 - 1e-12)
-            log_epochs = log_median + spread * _NORMAL.inv_cdf(among_reaching)
-            least = max(least, math.ceil(math.exp(log_epochs)))
-            epochs.append(least)
-        return epochs + [None] * (len(self.targets) - len(epochs))
-
-    @cached_property
-    def _distributions(self) -> tuple[tuple[float, float, float], ...]:
-        """Of each target: chance of never reaching it, logarithm of the median, spread."""
-        at = math.log2(self.batch_size)
-        return tuple(
-            (1.0 - target.reaching(at), float(target.log_median(at, self.sizes)), target.epochs[-1])
-            for target in self.targets
-        )
-
-
-@dataclass(frozen=True)
-class ConvergenceModel:
-    """How many epochs a workload needs, for all its batch sizes and target metrics.
-
-    Attributes:
-        batch_sizes: Those of the public train trace, ascending.
-        targets: From easy to hard.
-        learning_rate: The one that goes with `learning_rate_batch_size`.
-        learning_rate_batch_size: Samples per step; None: the learning rate is the same at every batch size.
-    """
-
-    batch_sizes: tuple[int, ...]
-    targets: tuple[TargetModel, ...]
-    learning_rate: float
-    learning_rate_batch_size: int | None
 
 
 @dataclass(frozen=True)
@@ -328,7 +88,7 @@ class BuiltinModels:
             InputError: The model does not know the target metric, or the batch size is outside its range.
         """
         model = self.convergence[find_workload(workload).name]
-        _require_within("batch size", batch_size, model.batch_sizes, workload)
+        require_within("batch size", batch_size, model.batch_sizes, workload)
         metrics = [target.target_metric for target in model.targets]
         if target_metric not in metrics:
             known = ", ".join(f"{metric:g}" for metric in sorted(metrics))
@@ -437,21 +197,3 @@ def _convergence(record: dict[str, Any]) -> ConvergenceModel:
         record["learning_rate"],
         record["learning_rate_batch_size"],
     )
-
-
-def _ends(sizes: Sequence[int]) -> tuple[float, float]:
-    """log2 of the smallest and the largest of `sizes`, which ascend."""
-    return math.log2(sizes[0]), math.log2(sizes[-1])
-
-
-def _scaled(log2_size: NDArray[np.float64], sizes: Sequence[int]) -> NDArray[np.float64]:
-    """Scale log2 of batch sizes to [-1, 1] over `sizes`."""
-    low, high = _ends(sizes)
-    return (2.0 * log2_size - low - high) / (high - low)
-
-
-def _require_within(what: str, value: float, known: Sequence[int], whose: str) -> None:
-    if not known[0] <= value <= known[-1]:
-        raise InputError(
-            f"{what} {value:g} is outside the built-in model of {whose}: {known[0]} to {known[-1]}"
-        )
