@@ -540,7 +540,7 @@ def main() -> int:
         fitted = list(pool.map(fit_workload, WORKLOADS, itertools.repeat(traces)))
     cells = [cell for _, of_workload in fitted for cell in of_workload]
     document = {
-        "about": "Written by scripts/fit_builtin_models.py; the formulas are in epoch_model.py and convergence_model.py.",
+        "about": "Written by scripts/fit_builtin_models.py; formulas: epoch_model.py, convergence_model.py.",
         "fitted_to": traces.sha256,
         "errors": asdict(overall_errors(cells, traces)),
         "convergence": {

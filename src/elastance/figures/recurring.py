@@ -9,10 +9,11 @@ import math
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
-from elastance.figures.style import WIDTH_INCHES, Theme, drawing, find_theme, spread_out
+from elastance.figures.energy_time_plane import draw_plane, leading_policy
+from elastance.figures.style import WIDE_RANGE, WIDTH_INCHES, Theme, drawing, find_theme, quantity, spread_out
 from elastance.policies import PolicyKind, find_policy
 from elastance.runs import Provenance
-from elastance.simulate import Spread, pareto_front
+from elastance.simulate import Spread
 from elastance.simulate.measures import cost_per_recurrence
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from elastance.runs import RunRecord
-    from elastance.simulate import Comparison, Expectation, History, PolicyResult
+    from elastance.simulate import Comparison, History, PolicyResult
 
 LABELS = {
     "grid": "grid (no early stop)",
@@ -31,12 +32,6 @@ LABELS = {
     "oracle": "oracle",
 }
 """What a baseline is called where its definition matters."""
-
-_NUMBER_PX = (16.0, 13.0)
-"""Room that a number in the energy-time plane takes, in pixels of the 100 per inch that figures are laid out in."""
-
-_WIDE_RANGE = 20.0
-"""From this ratio on a scale is logarithmic."""
 
 
 def draw_recurring(comparison: Comparison, *, theme: str = "light") -> Figure:
@@ -62,16 +57,8 @@ def draw_recurring(comparison: Comparison, *, theme: str = "light") -> Figure:
         _title(figure, comparison, look)
         _draw_recurrences(figure, consumption, choice, comparison, look)
         _draw_regret(figure.add_subplot(planes[0]), comparison, look)
-        _draw_plane(figure.add_subplot(planes[1]), comparison, look)
+        draw_plane(figure.add_subplot(planes[1]), comparison, look)
     return figure
-
-
-def _leading(comparison: Comparison) -> PolicyResult | None:
-    """The first policy that decides anything."""
-    for result in comparison.policies:
-        if find_policy(result.policy).kind is not PolicyKind.BASELINE:
-            return result
-    return None
 
 
 def _colours(comparison: Comparison, look: Theme) -> dict[str, str]:
@@ -126,7 +113,7 @@ def _draw_recurrences(
     figure: Figure, consumption: Axes, choice: Axes, comparison: Comparison, look: Theme
 ) -> None:
     """Energy and time of every recurrence of the leading policy, and under it what was chosen."""
-    leading = _leading(comparison)
+    leading = leading_policy(comparison)
     if leading is None or not comparison.task.recurrences:
         reason = "no recurrences" if leading else "only baselines: nothing was decided"
         for axes in (consumption, choice):
@@ -148,14 +135,14 @@ def _draw_consumption(axes: Axes, history: History, comparison: Comparison, look
         time[record.recurrence] += record.time_s / default.time_s
         retried[record.recurrence] |= not record.reached
     numbers = range(1, count + 1)
-    usual = f"{default.batch_size}, {default.power_limit_w} W: {_quantity(default.energy_j, 'J')}"
+    usual = f"{default.batch_size}, {default.power_limit_w} W: {quantity(default.energy_j, 'J')}"
     axes.axhline(
         1.0,
         color=look.ink,
         linewidth=1,
         linestyle=(0, (4, 2)),
         zorder=1,
-        label=f"default ({usual}, {_quantity(default.time_s, 's')})",
+        label=f"default ({usual}, {quantity(default.time_s, 's')})",
     )
     for values, colour, marker, name in (
         (time, look.series[1], "D", "time"),
@@ -170,7 +157,7 @@ def _draw_consumption(axes: Axes, history: History, comparison: Comparison, look
             again, peaks, "x", color=look.ink, markersize=7, markeredgewidth=1.2, label="with failed tries"
         )
     highest, lowest = max(*energy, *time, 1.0), min(*energy, *time, 1.0)
-    if highest > _WIDE_RANGE * lowest:
+    if highest > WIDE_RANGE * lowest:
         axes.set_yscale("log")
         axes.set_ylim(lowest / 1.3, highest * 2.2)
     else:
@@ -278,7 +265,7 @@ def _draw_regret(axes: Axes, comparison: Comparison, look: Theme) -> None:
         ends.append((result.policy, means[-1]))
     largest = max(value for _, value in ends)
     smallest = min((value for _, value in ends if value > 1), default=1.0)
-    if largest > _WIDE_RANGE * smallest:
+    if largest > WIDE_RANGE * smallest:
         axes.set_yscale("symlog", linthresh=max(1.0, 10 ** math.floor(math.log10(smallest))))
         axes.set_ylim(bottom=-0.1)
     axes.set_xlim(1, max(count, 2))
@@ -317,109 +304,3 @@ def _label_ends(axes: Axes, ends: Sequence[tuple[str, float]], colours: dict[str
     if axes.get_yscale() == "linear":
         axes.set_ylim(bottom, top + 0.1 * (top - bottom))
     spread_out(axes, labels)
-
-
-def _draw_plane(axes: Axes, comparison: Comparison, look: Theme) -> None:
-    """Expected energy and time to target of every configuration, the front, and where the search went."""
-    axes.set_title("expected energy and time to target")
-    task, leading = comparison.task, _leading(comparison)
-    energy_unit, time_unit = _unit(task.default.energy_j, "J"), _unit(task.default.time_s, "s")
-
-    def place(at: Expectation) -> tuple[float, float]:
-        return at.time_s / time_unit[1], at.energy_j / energy_unit[1]
-
-    points = [place(at) for at in task.table.values() if math.isfinite(at.cost_j)]
-    front = [place(at) for at in pareto_front(task.table)]
-    path = [place(task.table[key]) for key in _visited(leading, comparison)] if leading else []
-    axes.scatter(*_columns(points), s=9, color=look.faint, linewidths=0, alpha=0.8, label="configurations")
-    axes.plot(*_columns(front), color=look.series[2], marker="o", markersize=2.5, label="Pareto front")
-    if leading is not None and path:
-        _draw_path(axes, path, leading.policy, look)
-    for at, marker, name, size in ((task.default, "s", "default", 46), (task.oracle, "*", "oracle", 120)):
-        axes.scatter(
-            *place(at), s=size, marker=marker, color=look.ink, edgecolors=look.paper, zorder=6, label=name
-        )
-    in_view = [*front, *path, place(task.default)]
-    _frame(axes, "y", [y for _, y in in_view], f"energy, {energy_unit[0]}")
-    _frame(axes, "x", [x for x, _ in in_view], f"time, {time_unit[0]}")
-    _count_the_rest(axes, points, len(task.table) - len(points))
-    _number_path(axes, path, look)
-    axes.legend(loc="best", borderaxespad=0.1, handletextpad=0.4, labelspacing=0.3)
-
-
-def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
-    return [x for x, _ in points], [y for _, y in points]
-
-
-def _frame(axes: Axes, axis: str, values: Sequence[float], label: str) -> None:
-    """Show the range of `values` with some room; on a logarithmic scale if it is wide."""
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-
-    least, most = min(values), max(values)
-    getattr(axes, f"set_{axis}label")(label)
-    if most <= _WIDE_RANGE * least:
-        getattr(axes, f"set_{axis}lim")(max(0.0, least - 0.15 * (most - least)), most + 0.4 * (most - least))
-        return
-    getattr(axes, f"set_{axis}scale")("log")
-    getattr(axes, f"set_{axis}lim")(least / 1.4, most * 1.8)
-    ticks = getattr(axes, f"{axis}axis")
-    ticks.set_major_locator(LogLocator(base=10, subs=(1.0, 3.0)))
-    ticks.set_major_formatter(StrMethodFormatter("{x:g}"))
-    ticks.set_minor_formatter(NullFormatter())
-
-
-def _count_the_rest(axes: Axes, points: Sequence[tuple[float, float]], never: int) -> None:
-    """Say how many configurations are not to be seen, and why."""
-    (_, right), (_, top) = axes.get_xlim(), axes.get_ylim()
-    beyond = sum(x > right or y > top for x, y in points)
-    said = [f"{beyond} beyond"] * bool(beyond) + [f"{never} never reach it"] * bool(never)
-    if said:
-        axes.set_xlabel(f"{axes.get_xlabel()}  ({', '.join(said)})")
-
-
-def _visited(result: PolicyResult, comparison: Comparison) -> list[tuple[int, int]]:
-    """Configurations of the first seed in order of their first visit, those that can reach the target."""
-    visits = dict.fromkeys((of.batch_size, of.power_limit_w) for of in result.histories[0].records)
-    return [key for key in visits if math.isfinite(comparison.task.table[key].cost_j)]
-
-
-def _draw_path(axes: Axes, path: Sequence[tuple[float, float]], name: str, look: Theme) -> None:
-    """The search path: a thin line through the visited configurations in order of their first visit."""
-    colour = look.series[0]
-    axes.plot(*zip(*path, strict=True), color=colour, linewidth=0.6, alpha=0.5, zorder=4)
-    axes.scatter(
-        *zip(*path, strict=True), s=24, color=colour, linewidths=0, zorder=5, label=f"visited by {name}"
-    )
-
-
-def _number_path(axes: Axes, path: Sequence[tuple[float, float]], look: Theme) -> None:
-    """Number the visited configurations in order, leaving out those too close to one that has its number."""
-    taken: list[tuple[float, float]] = []
-    for number, point in enumerate(path, start=1):
-        x, y = axes.transData.transform(point)
-        if any(abs(x - left) < _NUMBER_PX[0] and abs(y - low) < _NUMBER_PX[1] for left, low in taken):
-            continue
-        taken.append((x, y))
-        axes.annotate(
-            str(number),
-            point,
-            xytext=(3.5, 3),
-            textcoords="offset points",
-            size=8,
-            color=look.series[0],
-            zorder=7,
-        )
-
-
-def _unit(largest: float, base: str) -> tuple[str, float]:
-    scales = (
-        (("GJ", 1e9), ("MJ", 1e6), ("kJ", 1e3), ("J", 1.0))
-        if base == "J"
-        else (("h", 3600.0), ("min", 60.0), ("s", 1.0))
-    )
-    return next((scale for scale in scales if largest >= scale[1]), scales[-1])
-
-
-def _quantity(value: float, base: str) -> str:
-    unit, size = _unit(value, base)
-    return f"{value / size:.3g} {unit}"

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SUFFIXES = (".png", ".svg", ".pdf")
 """Picture formats, by file name ending."""
 
+WIDE_RANGE = 20.0
+"""From this ratio between largest and smallest value on, a scale is logarithmic."""
+
 WIDTH_INCHES = 8.0
 """Width of every figure: shown at 800 pixels, a point of text is 1.4 pixels."""
 
@@ -162,3 +165,19 @@ def spread_out(axes: Axes, labels: Sequence[Text], gap_px: float = 1.0) -> None:
         top = placed[index] - height
     for label, y in zip(ordered, placed, strict=True):
         label.set_y((y - box.y0) / box.height)
+
+
+def unit_for(largest: float, base: str) -> tuple[str, float]:
+    """Return name and size of the unit of `base` (``"J"`` or ``"s"``) that suits values up to `largest`."""
+    scales = (
+        (("GJ", 1e9), ("MJ", 1e6), ("kJ", 1e3), ("J", 1.0))
+        if base == "J"
+        else (("h", 3600.0), ("min", 60.0), ("s", 1.0))
+    )
+    return next((scale for scale in scales if largest >= scale[1]), scales[-1])
+
+
+def quantity(value: float, base: str) -> str:
+    """Return `value`, in J or s, with the unit that suits it."""
+    unit, size = unit_for(value, base)
+    return f"{value / size:.3g} {unit}"
