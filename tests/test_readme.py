@@ -47,7 +47,8 @@ def test_the_commands_of_the_readme_exist(elastance_commands: list[list[str]]) -
 
 @pytest.fixture
 def elastance_commands() -> list[list[str]]:
-    lines = re.findall(r"^elastance ([^#\n]+)", README, re.MULTILINE)
+    blocks = re.findall(r"```\n(.*?)```", README, re.DOTALL)
+    lines = [line for block in blocks for line in re.findall(r"^elastance ([^#\n]+)", block, re.MULTILINE)]
     return [line.split() for line in lines]
 
 

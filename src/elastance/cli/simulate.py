@@ -280,6 +280,7 @@ def _print_table(comparison: Comparison) -> None:
 
 def _table_row(result: PolicyResult) -> tuple[str, ...]:
     from elastance.cli.output import joules, number, percent, seconds
+    from elastance.policies import find_policy
 
     def with_interval(quantity: str, show: Callable[[float | None], str]) -> str:
         mean, ci95 = result.spread(quantity)
@@ -293,7 +294,7 @@ def _table_row(result: PolicyResult) -> tuple[str, ...]:
     pays_back = number(result.spread("break_even_recurrence").mean, 0) if share else "never"
     final = "-" if result.final is None else f"{result.final[0]}, {result.final[1]}"
     return (
-        result.policy,
+        find_policy(result.policy).label,
         final if result.final_share in (None, 1.0) else f"{final} ({result.final_share:.0%})",
         percentage("energy_saving"),
         percentage("time_saving"),

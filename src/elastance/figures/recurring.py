@@ -25,14 +25,6 @@ if TYPE_CHECKING:
     from elastance.runs import RunRecord
     from elastance.simulate import Comparison, History, PolicyResult
 
-LABELS = {
-    "grid": "grid (no early stop)",
-    "grid-early-stop": "grid (early stop)",
-    "default": "default",
-    "oracle": "oracle",
-}
-"""What a baseline is called where its definition matters."""
-
 
 def draw_recurring(comparison: Comparison, *, theme: str = "light") -> Figure:
     """Draw a comparison: recurrences of the first deciding policy, regret of all, and the energy-time plane.
@@ -292,7 +284,7 @@ def _label_ends(axes: Axes, ends: Sequence[tuple[str, float]], colours: dict[str
             axes.text(
                 0.985,
                 float(y) + 0.012,
-                LABELS.get(policy, policy),
+                find_policy(policy).label,
                 transform=axes.transAxes,
                 ha="right",
                 va="bottom",

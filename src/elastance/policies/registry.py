@@ -60,6 +60,7 @@ class PolicyInfo:
         factories: Classes to build it from, called with ``(problem, rng)``: one, or one for the batch size and one
             for the power limit; none for a baseline.
         origin: Distribution an entry point comes from; empty for elastance's own.
+        definition: What distinguishes it from others of its name, to be shown beside its results.
     """
 
     name: str
@@ -67,6 +68,12 @@ class PolicyInfo:
     summary: str
     factories: tuple[Callable[..., Any], ...] = ()
     origin: str = ""
+    definition: str = ""
+
+    @property
+    def label(self) -> str:
+        """Its name, with its definition where that matters."""
+        return f"{self.name} ({self.definition})" if self.definition else self.name
 
     @property
     def is_default(self) -> bool:
@@ -107,6 +114,7 @@ _REGISTERED: tuple[PolicyInfo, ...] = (
         PolicyKind.BOTH,
         "Grid Search without early stopping: every configuration once, then the cheapest seen",
         (GridSearch,),
+        definition="no early stop",
     ),
     PolicyInfo(
         "grid-early-stop",
