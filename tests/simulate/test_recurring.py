@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from elastance.errors import ConvergenceError, InputError, PolicyError
@@ -188,7 +188,6 @@ def test_a_policy_that_raises_is_named() -> None:
         job.run_recurrence()
 
 
-@settings(deadline=None, max_examples=40)
 @given(
     name=st.sampled_from(DECIDING),
     seed=st.integers(0, 2**32),
@@ -220,7 +219,6 @@ def test_a_restored_policy_continues_identically(
     assert run(interrupted=True) == run(interrupted=False)
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     name=st.sampled_from(DECIDING),
     seed=st.integers(0, 1000),
@@ -228,7 +226,8 @@ def test_a_restored_policy_continues_identically(
     beta=st.floats(1.01, 4) | st.just(math.inf),
     paths=st.dictionaries(
         st.sampled_from([8, 16, 64, 128]),
-        st.lists(st.integers(1, 30) | st.none(), min_size=1, max_size=4).map(tuple),
+        # A size reaches the target always or never: one that only sometimes does may end a recurrence for good.
+        st.lists(st.integers(1, 20), min_size=1, max_size=4).map(tuple) | st.just((None, None)),
     ),
 )
 def test_every_recurrence_ends_and_costs_add_up(
@@ -248,6 +247,25 @@ def test_every_recurrence_ends_and_costs_add_up(
             assert 1 <= record.epochs <= 20
         best = min(best, sum(record.cost_j for record in records))
         assert job.min_cost_j == best
+
+
+def test_a_last_try_that_misses_for_good_is_an_error_that_says_so() -> None:
+    """The best size known reaches the target quickly, but only in one path of two."""
+    facts = make_facts({32: (1, None)})
+    problem = make_problem(facts)
+    pair = PolicyPair(Scripted([]), MaxPowerLimit(problem))
+    for seed in range(100):
+        job = RecurringJob(facts, problem, pair, np.random.default_rng(seed))
+        try:
+            job.run_recurrence()
+            break
+        except ConvergenceError:
+            continue
+    job._facts = make_facts({32: (None,)})
+    with pytest.raises(
+        ConvergenceError, match="recurrence 2 missed .* was not stopped early and took all 20 epochs"
+    ):
+        job.run_recurrence()
 
 
 def test_a_negative_number_of_recurrences() -> None:

@@ -105,10 +105,16 @@ class RecurringJob:
                 return records
             stops.append(f"{record.batch_size} (after {record.epochs:g} epochs)")
             self._require_default_converges(attempt)
+        remedy = "a larger beta knob stops fewer runs"
+        if self._rules.lifts_last_threshold:
+            remedy = (
+                "the last try, of the best size known, was not stopped early and took all "
+                f"{self._problem.job.max_epochs} epochs: give the job more, or an easier target"
+            )
         tried = ", ".join(f"{stop} {count} times" for stop, count in Counter(stops).items())
         raise ConvergenceError(
             f"{self._prefix}recurrence {self.recurrences + 1} missed the target in {MAX_TRIES} tries; "
-            f"batch sizes tried: {tried}; a larger beta knob stops fewer runs"
+            f"batch sizes tried: {tried}; {remedy}"
         )
 
     def _next_attempt(self) -> _Attempt:
