@@ -71,6 +71,10 @@ class DownloadError(ElastanceError):
     """A public trace could not be fetched, or what arrived is not what was published."""
 
 
+class WorkerError(ElastanceError):
+    """A process that shared the work died."""
+
+
 class PolicyError(ElastanceError):
     """A policy raised, or chose something that is not on offer."""
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,14 @@ def test_policies_are_listed_with_kind_and_default(elastance) -> None:
     assert document["default"] == "zeus"
     assert [policy["name"] for policy in document["policies"] if policy["default"]] == ["zeus"]
     assert all(policy["summary"] and policy["kind"] for policy in document["policies"])
+
+
+def test_a_full_disk_is_one_clear_line() -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    command = f"{sys.executable} -m elastance policies > /dev/full"
+    shown = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (shown.returncode, shown.stderr) == (2, "elastance: the output: No space left on device\n")
 
 
 @pytest.mark.parametrize(

@@ -270,6 +270,57 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path, elastance, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_real_ctrl_c_stops_every_process(tmp_path: Path) -> None:
+    """Interrupts the whole process group, as a terminal does, once the workers are at it."""
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "sys.path.insert(0, '.'); from elastance.cli.main import main; main()"
+    )
+    (tmp_path / "signalling.py").write_text(
+        "import os, signal\n"
+        "class Signalling:\n"
+        "    def __init__(self, problem, rng):\n"
+        "        os.killpg(os.getpgrp(), signal.SIGINT)\n"
+        "    def choose_batch_size(self): return 1\n"
+        "    def observe_run(self, outcome): pass\n"
+    )
+    arguments = [
+        "--policy",
+        "signalling:Signalling",
+        "--seeds",
+        "0:50",
+        "--jobs",
+        "2",
+        "--history",
+        "history.json",
+    ]
+    shown = subprocess.run(
+        [sys.executable, "-c", program, "simulate", "recurring", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+        timeout=60,
+    )
+    assert shown.returncode == 130, shown.stderr
+    assert shown.stderr.endswith("elastance: interrupted; nothing was left half-written\n")
+    assert not (tmp_path / "history.json").exists()
+
+
+def test_a_worker_that_dies_is_one_clear_line(refused, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "deadly.py").write_text(
+        "import os\n"
+        "class Deadly:\n"
+        "    def __init__(self, problem, rng): os._exit(1)\n"
+        "    def choose_batch_size(self): return 1\n"
+        "    def observe_run(self, outcome): pass\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    answer = refused(*QUICK, "--policy", "deadly:Deadly", "--seeds", "0:8", "--jobs", "2")
+    assert "a worker process died" in answer.err
+
+
 def test_the_installed_command_and_the_module() -> None:
     command = shutil.which("elastance", path=str(Path(sys.executable).parent))
     assert command is not None

@@ -72,6 +72,8 @@ def main() -> None:
         _explain_usage(error)
     except BrokenPipeError:
         status = _READER_GONE
+    except OSError as error:
+        _fail(f"{error.filename or 'the output'}: {error.strerror}", 2)
     if status == _INTERRUPTED:
         _fail("interrupted; nothing was left half-written", status)
     if status == _READER_GONE:

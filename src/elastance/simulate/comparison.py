@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import signal
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from elastance.catalog import Workload, find_workload
 from elastance.cost import EtaCost, check_beta
-from elastance.errors import InputError
+from elastance.errors import InputError, WorkerError
 from elastance.job import Job
 from elastance.policies import PolicyKind, Problem, build_policy, find_policy
 from elastance.simulate.expectation import Expectation, default, expectations, oracle
@@ -374,15 +376,27 @@ def _in_processes(task: Task, cells: list[tuple[str, int]], jobs: int) -> Iterat
     """Yield parts of the work as processes finish them."""
     size = math.ceil(len(cells) / (jobs * _PARTS_PER_PROCESS))
     parts = [cells[start : start + size] for start in range(0, len(cells), size)]
+    others = multiprocessing.active_children()
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(parts)), mp_context=context) as pool:
+    workers = min(jobs, len(parts))
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_parent) as pool:
         futures = [pool.submit(_simulate_part, task, part) for part in parts]
         try:
             for future in as_completed(futures):
                 yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+        except BaseException as error:
+            for worker in set(multiprocessing.active_children()).difference(others):
+                worker.terminate()  # nobody waits for what it is still at
+            if isinstance(error, BrokenProcessPool):
+                raise WorkerError(
+                    "a worker process died, perhaps for lack of memory; try fewer --jobs"
+                ) from None
             raise
+
+
+def _leave_interrupts_to_parent() -> None:
+    """Ctrl-C reaches the whole process group; the parent alone answers it, and ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _simulate_part(task: Task, cells: list[tuple[str, int]]) -> list[History]:
