@@ -21,7 +21,7 @@ def _shared_data() -> tuple[Path | None, Path | None]:
     bases = [Path(named)] if named else []
     bases += [ROOT.parent / "shared"]
     for base in bases:
-        for traces in (base, base / "data" / "zeus"):
+        for traces in (base, base / "zeus", base / "data" / "zeus"):
             if (traces / "summary_train.csv").exists():
                 reference = traces.parents[1] / "reference"
                 return traces, reference if reference.is_dir() else None

@@ -258,12 +258,12 @@ def test_a_default_that_never_reaches_its_target(refused) -> None:
 
 
 def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path, elastance, monkeypatch) -> None:
-    import elastance.simulate.comparison as comparison
+    import elastance.simulate.histories as histories
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(comparison, "simulate_history", interrupt)
+    monkeypatch.setattr(histories, "simulate_history", interrupt)
     answer = elastance(*QUICK, "--history", tmp_path / "history.json", "--plot", tmp_path / "plot.png")
     assert (answer.status, answer.out) == (130, "")
     assert answer.err == "elastance: interrupted; nothing was left half-written\n"

@@ -25,6 +25,42 @@ app = typer.Typer(
 )
 
 
+_Workload = Annotated[
+    str | None, typer.Option(help="One of the known workloads; librispeech unless --dataset is given.")
+]
+_Gpu = Annotated[str, typer.Option(help="GPU type.")]
+_Policy = Annotated[
+    str | None,
+    typer.Option(
+        help="Policies to compare, separated by commas; see `elastance policies`.",
+        show_default="zeus,default,grid,oracle",
+    ),
+]
+_Eta = Annotated[float, typer.Option(help="1 minimises energy, 0 time, between them both.")]
+_Beta = Annotated[
+    float, typer.Option(help="Stop a run at this multiple of the least cost so far; inf never does.")
+]
+_Dataset = Annotated[str | None, typer.Option(help="Dataset, as in the traces.")]
+_Network = Annotated[str | None, typer.Option(help="Network, as in the traces.")]
+_Optimizer = Annotated[str | None, typer.Option(help="Optimizer, as in the traces.")]
+_Target = Annotated[float | None, typer.Option(help="Stop a run when this is reached.")]
+_MaxEpochs = Annotated[int | None, typer.Option(help="Longest a run may take.")]
+_DefaultSize = Annotated[int | None, typer.Option(help="Your own batch size; must be on offer.")]
+_Recurrences = Annotated[
+    int | None, typer.Option(help="How often the job recurs.", show_default="2 x sizes x limits")
+]
+_Seed = Annotated[int | None, typer.Option(help="One seed.", show_default="1")]
+_Seeds = Annotated[str | None, typer.Option(help="Several seeds: 0:200 (the last not included) or 1,2,3.")]
+_Window = Annotated[int, typer.Option(help="How many of the last runs of a batch size count; 0 = all.")]
+_Traces = Annotated[Path | None, typer.Option(help="Directory of trace files; see `elastance data list`.")]
+_Compat = Annotated[bool, typer.Option("--compat", help="Replay the published simulator, defects included.")]
+_Jobs = Annotated[int, typer.Option(help="Worker processes.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+_History = Annotated[Path | None, typer.Option(help="Write every run to this JSON file.")]
+_Plot = Annotated[Path | None, typer.Option(help="Draw the result: .png, .svg or .pdf.")]
+_Theme = Annotated[str, typer.Option(help="Colours of the picture: light or dark.")]
+
+
 @app.callback()
 def simulate() -> None:
     """Try a decision on traces before touching a GPU."""
@@ -32,48 +68,28 @@ def simulate() -> None:
 
 @app.command("recurring", short_help="A job that trains again and again.")
 def recurring(
-    workload: Annotated[
-        str | None, typer.Option(help="One of the known workloads; librispeech unless --dataset is given.")
-    ] = None,
-    gpu: Annotated[str, typer.Option(help="GPU type.")] = "v100",
-    policy: Annotated[
-        str | None,
-        typer.Option(
-            help="Policies to compare, separated by commas; see `elastance policies`.",
-            show_default="zeus,default,grid,oracle",
-        ),
-    ] = None,
-    eta_knob: Annotated[float, typer.Option(help="1 minimises energy, 0 time, between them both.")] = 0.5,
-    beta_knob: Annotated[
-        float, typer.Option(help="Stop a run at this multiple of the least cost so far; inf never does.")
-    ] = 2.0,
-    dataset: Annotated[str | None, typer.Option(help="Dataset, as in the traces.")] = None,
-    network: Annotated[str | None, typer.Option(help="Network, as in the traces.")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="Optimizer, as in the traces.")] = None,
-    target_metric: Annotated[float | None, typer.Option(help="Stop a run when this is reached.")] = None,
-    max_epochs: Annotated[int | None, typer.Option(help="Longest a run may take.")] = None,
-    b0: Annotated[int | None, typer.Option(help="Your own batch size; must be on offer.")] = None,
-    recurrences: Annotated[
-        int | None, typer.Option(help="How often the job recurs.", show_default="2 x sizes x limits")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="One seed.", show_default="1")] = None,
-    seeds: Annotated[
-        str | None, typer.Option(help="Several seeds: 0:200 (the last not included) or 1,2,3.")
-    ] = None,
-    window_size: Annotated[
-        int, typer.Option(help="How many of the last runs of a batch size count; 0 = all.")
-    ] = 0,
-    traces: Annotated[
-        Path | None, typer.Option(help="Directory of trace files; see `elastance data list`.")
-    ] = None,
-    compat: Annotated[
-        bool, typer.Option("--compat", help="Replay the published simulator, defects included.")
-    ] = False,
-    jobs: Annotated[int, typer.Option(help="Worker processes.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    history: Annotated[Path | None, typer.Option(help="Write every run to this JSON file.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the result: .png, .svg or .pdf.")] = None,
-    theme: Annotated[str, typer.Option(help="Colours of the picture: light or dark.")] = "light",
+    workload: _Workload = None,
+    gpu: _Gpu = "v100",
+    policy: _Policy = None,
+    eta_knob: _Eta = 0.5,
+    beta_knob: _Beta = 2.0,
+    dataset: _Dataset = None,
+    network: _Network = None,
+    optimizer: _Optimizer = None,
+    target_metric: _Target = None,
+    max_epochs: _MaxEpochs = None,
+    b0: _DefaultSize = None,
+    recurrences: _Recurrences = None,
+    seed: _Seed = None,
+    seeds: _Seeds = None,
+    window_size: _Window = 0,
+    traces: _Traces = None,
+    compat: _Compat = False,
+    jobs: _Jobs = 1,
+    as_json: _Json = False,
+    history: _History = None,
+    plot: _Plot = None,
+    theme: _Theme = "light",
 ) -> None:
     """Simulate a recurring job: which batch size and power limit, and what do they save?
 

@@ -3,13 +3,11 @@
 from elastance.simulate.comparison import (
     COMPARED_BY_DEFAULT,
     Comparison,
-    History,
     PolicyResult,
-    Task,
-    simulate_history,
     simulate_recurring,
 )
 from elastance.simulate.expectation import Expectation, expectations, pareto_front
+from elastance.simulate.histories import History, Task, simulate_history
 from elastance.simulate.measures import Measures, Spread
 from elastance.simulate.recurring import RecurringJob
 from elastance.simulate.rules import NormalRules, PublishedRules
