@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elastance.errors import ConvergenceError, InputError, PolicyError
+from elastance.errors import ConvergenceError, ElastanceError, InputError, PolicyError
 from elastance.policies import (
     MaxPowerLimit,
     Outcome,
@@ -18,7 +18,7 @@ from elastance.policies import (
     find_policy,
     registered_policies,
 )
-from elastance.simulate import NormalRules, RecurringJob
+from elastance.simulate import NormalRules, PublishedRules, RecurringJob
 from elastance.simulate.recurring import MAX_TRIES, check_recurrences
 from elastance.traces import JobFacts
 from made_up import make_facts, make_problem
@@ -194,26 +194,33 @@ def test_a_policy_that_raises_is_named() -> None:
     saved_at=st.integers(0, 30),
     window=st.sampled_from([0, 2, 5]),
     beta=st.sampled_from([1.3, 2.0, math.inf]),
+    published=st.booleans(),
 )
 def test_a_restored_policy_continues_identically(
-    name: str, seed: int, saved_at: int, window: int, beta: float
+    name: str, seed: int, saved_at: int, window: int, beta: float, published: bool
 ) -> None:
     facts = make_facts({8: (9, 10, 11), 16: (6, 7), 32: (5, 5, 6), 64: (8, None), 128: (None, None)})
     problem = make_problem(facts, beta=beta, window_size=window)
 
     def run(*, interrupted: bool) -> tuple[list[object], list[str]]:
-        world_rng, policy_rng = NormalRules().generators(seed)
-        pair = build_policy(find_policy(name), problem, policy_rng)
-        job = RecurringJob(facts, problem, pair, world_rng)
+        rules = PublishedRules() if published else NormalRules()
+        world_rng, policy_rng = rules.generators(seed)
+        pair = build_policy(find_policy(name), problem, policy_rng, published=published)
+        job = RecurringJob(facts, problem, pair, world_rng, rules=rules)
         records: list[object] = []
         for number in range(35):
             if interrupted and number == saved_at:
                 saved = [json.dumps(part.state()) for part in (pair.batch_size, pair.power_limit)]  # type: ignore[attr-defined]
-                pair = build_policy(find_policy(name), problem, np.random.default_rng(0))
+                fresh = np.random.default_rng(0)
+                pair = build_policy(find_policy(name), problem, fresh, published=published)
                 for part, state in zip((pair.batch_size, pair.power_limit), saved, strict=True):
                     part.restore(json.loads(state))  # type: ignore[attr-defined]
                 job.policies = pair
-            records += job.run_recurrence()
+            try:
+                records += job.run_recurrence()
+            except ElastanceError as error:  # as the published policy may end
+                records.append(str(error))
+                break
         return records, [json.dumps(part.state()) for part in (pair.batch_size, pair.power_limit)]  # type: ignore[attr-defined]
 
     assert run(interrupted=True) == run(interrupted=False)
