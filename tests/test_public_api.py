@@ -30,6 +30,18 @@ def test_the_top_level_names() -> None:
     assert set(dir(elastance)) == set(elastance.__all__)
 
 
+def test_a_comparison_knows_its_policies_only() -> None:
+    comparison = elastance.simulate_recurring("squad", policies=["oracle"], recurrences=1)
+    with pytest.raises(KeyError):
+        comparison["zeus"]
+
+
+@pytest.mark.parametrize("seeds", [[1.5], [-1], []])
+def test_seeds_are_whole_numbers(seeds: list[float]) -> None:
+    with pytest.raises(elastance.InputError, match="seed"):
+        elastance.simulate_recurring("squad", seeds=seeds, recurrences=1)
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'simulate_everything'"):
         _ = elastance.simulate_everything

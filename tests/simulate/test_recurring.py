@@ -277,5 +277,6 @@ def test_a_last_try_that_misses_for_good_is_an_error_that_says_so() -> None:
 
 def test_a_negative_number_of_recurrences() -> None:
     assert check_recurrences(0) == 0
-    with pytest.raises(InputError, match="-1 is negative"):
-        check_recurrences(-1)
+    for wrong in (-1, 1.5, "3"):
+        with pytest.raises(InputError, match=f"recurrences {wrong} is not a whole number from 0"):
+            check_recurrences(wrong)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -121,7 +122,10 @@ class Comparison:
     policies: tuple[PolicyResult, ...]
 
     def __getitem__(self, policy: str) -> PolicyResult:
-        return next(result for result in self.policies if result.policy == policy)
+        for result in self.policies:
+            if result.policy == policy:
+                return result
+        raise KeyError(policy)
 
     def histories(self) -> list[dict[str, Any]]:
         """Return every history as plain values, as ``--history`` writes them."""
@@ -177,10 +181,6 @@ def simulate_recurring(
     on_progress: Progress | None = None,
 ) -> Comparison:
     """Simulate a recurring job under several policies and compare them.
-
-    >>> comparison = simulate_recurring("cifar100", "a40", seeds=range(3))
-    >>> comparison["oracle"].final
-    (128, 225)
 
     Args:
         job: A job; or a workload or its name, for its default job with the largest batch size on offer up to the
@@ -254,9 +254,9 @@ def _checked_seeds(seeds: Sequence[int]) -> list[int]:
     if not seeds:
         raise InputError("no seed to simulate: give at least one")
     for seed in seeds:
-        if seed < 0:
-            raise InputError(f"seed {seed} is negative; seeds are whole numbers from 0")
-    return list(seeds)
+        if not isinstance(seed, Integral) or seed < 0:
+            raise InputError(f"seed {seed} is not a whole number from 0")
+    return [int(seed) for seed in seeds]
 
 
 def _measured(task: Task, policy: str, histories: list[History]) -> PolicyResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from numbers import Integral
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, TypeVarTuple
 
 from elastance.errors import ConvergenceError, ElastanceError, InputError, PolicyError
@@ -245,8 +246,8 @@ def check_recurrences(recurrences: int) -> int:
     """Return `recurrences` if it is a number of recurrences.
 
     Raises:
-        InputError: It is negative.
+        InputError: It is negative, or no whole number.
     """
-    if recurrences < 0:
-        raise InputError(f"recurrences {recurrences} is negative; 0 gives an empty history")
-    return recurrences
+    if not isinstance(recurrences, Integral) or recurrences < 0:
+        raise InputError(f"recurrences {recurrences} is not a whole number from 0; 0 gives an empty history")
+    return int(recurrences)
