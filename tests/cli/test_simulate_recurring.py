@@ -51,6 +51,18 @@ def test_one_seed_has_no_interval_and_infinity_is_json(elastance) -> None:
     assert answer["policies"][0]["total_energy_j"]["ci95"] is None
 
 
+@pytest.mark.parametrize("eta", [0, 1])
+@pytest.mark.parametrize("workload", ["imagenet", "movielens-1m", "cifar100"])
+def test_the_ends_of_eta_where_some_sizes_never_reach_the_target(elastance, workload, eta, tmp_path) -> None:
+    plot = tmp_path / "plot.svg"
+    answer = document(
+        elastance("simulate", "recurring", "--workload", workload, "--eta-knob", eta, "--recurrences", "40", "--json",
+                  "--plot", plot)
+    )  # fmt: skip
+    assert answer["policies"][3]["regret_oracle_jobs"]["mean"] == pytest.approx(0, abs=1e-9)
+    assert plot.exists()
+
+
 def test_the_history_file(elastance, tmp_path: Path) -> None:
     path = tmp_path / "history.json"
     result = document(

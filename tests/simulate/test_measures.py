@@ -32,6 +32,16 @@ def test_oracle_and_default() -> None:
     assert table[128, 100].cost_j == math.inf
 
 
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+def test_what_never_reaches_the_target_costs_infinitely_much(eta: float) -> None:
+    problem = make_problem(eta=eta)
+    table = expectations(make_facts(), problem.job, problem.cost)
+    assert {at.cost_j for at in table.values() if at.batch_size == 128} == {math.inf}
+    reachable = [at.cost_j for at in table.values() if at.batch_size != 128]
+    assert all(math.isfinite(cost) for cost in reachable)
+    assert oracle(table).cost_j == min(reachable)
+
+
 def test_nothing_reaches_the_target() -> None:
     facts = make_facts({32: (None,)})
     problem = make_problem(facts)

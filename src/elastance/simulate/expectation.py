@@ -66,9 +66,9 @@ def expectations(facts: JobFacts, job: Job, cost: EtaCost) -> dict[tuple[int, in
         epochs = expected_epochs(of_size.paths, job.max_epochs)
         for limit, (epoch_s, epoch_j) in of_size.epoch_at.items():
             energy_j, time_s = epochs * epoch_j, epochs * epoch_s
-            table[size, limit] = Expectation(
-                size, limit, epochs, energy_j, time_s, cost.of_run(energy_j, time_s)
-            )
+            # Said outright: at eta 0 or 1 the formula would multiply infinity by zero.
+            cost_j = math.inf if math.isinf(epochs) else cost.of_run(energy_j, time_s)
+            table[size, limit] = Expectation(size, limit, epochs, energy_j, time_s, cost_j)
     return table
 
 
