@@ -1,15 +1,16 @@
-import itertools
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from elastance.errors import InputError
-from elastance.figures import check_picture_path, find_theme, save_figure
-from elastance.figures.style import THEMES, drawing, spread_out
+from elastance.figures import Theme, check_picture_path, find_theme, save_figure
+from elastance.figures.style import THEMES, drawing, plain_number, quantity
 
 
 def small_figure() -> Figure:
@@ -26,46 +27,121 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path: Path, suffix: str) -> No
     assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()
 
 
+@pytest.mark.parametrize("suffix", ["svg", "pdf"])
+def test_no_date_is_written(tmp_path: Path, suffix: str) -> None:
+    save_figure(small_figure(), tmp_path / f"plot.{suffix}")
+    content = (tmp_path / f"plot.{suffix}").read_bytes()
+    assert b"<dc:date>" not in content
+    assert b"CreationDate" not in content
+
+
 @pytest.mark.parametrize("name", ["plot", "plot.jpg", "plot.png.txt"])
 def test_other_endings_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=r"a picture ends in \.png, \.svg or \.pdf"):
         check_picture_path(tmp_path / name)
+    with pytest.raises(InputError, match=r"a picture ends in \.png, \.svg or \.pdf"):
+        save_figure(small_figure(), tmp_path / name)
 
 
-def test_a_failure_leaves_the_old_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_directory_is_refused_before_drawing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no directory"):
+        check_picture_path(tmp_path / "missing" / "plot.png")
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(InputError, match="is a directory"):
+        check_picture_path(tmp_path / "folder.png")
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_a_failure_leaves_the_old_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure) -> None:
     path = tmp_path / "plot.png"
     path.write_bytes(b"old")
 
     def interrupted(self: Figure, target: Path, **_: object) -> None:
         Path(target).write_bytes(b"half")
-        raise KeyboardInterrupt
+        raise failure
 
     monkeypatch.setattr(Figure, "savefig", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    expected = KeyboardInterrupt if failure is KeyboardInterrupt else InputError
+    with pytest.raises(expected) as raised:
         save_figure(small_figure(), path)
+    assert "\n" not in str(raised.value)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_themes_are_found_by_name() -> None:
     assert find_theme("dark").paper != find_theme("light").paper
-    with pytest.raises(InputError, match="known: light, dark"):
+    with pytest.raises(InputError, match="known: dark, light"):
         find_theme("sepia")
 
 
-def luminance(colour: str) -> float:
-    """Relative luminance of a #rrggbb colour (WCAG 2)."""
-    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+def linear(colour: str) -> np.ndarray:
+    """Linear light of a #rrggbb colour."""
+    channels = np.array([int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)])
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast of two colours (WCAG 2)."""
+    weights = np.array([0.2126, 0.7152, 0.0722])
+    light, dark = sorted((float(weights @ linear(colour)) for colour in (one, other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def all_colours(theme: Theme) -> list[str]:
+    return [theme.ink, theme.energy, theme.time, *theme.policies.values(), *theme.series]
 
 
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
-def test_colours_stand_out_from_the_paper(theme) -> None:
-    paper = luminance(theme.paper)
-    for colour, least in [(theme.ink, 7.0), *((colour, 2.0) for colour in theme.series)]:
-        light, dark = sorted((luminance(colour), paper), reverse=True)
-        assert (light + 0.05) / (dark + 0.05) >= least, colour
+def test_text_in_every_colour_can_be_read(theme: Theme) -> None:
+    for colour in all_colours(theme):
+        assert contrast(colour, theme.paper) >= 4.5, colour
+    assert contrast(theme.faint, theme.paper) >= 2.0
+
+
+COLOUR_BLIND = {
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+}
+"""How linear light is seen without red or green cones (Machado, Oliveira, Fernandes 2009, severity 1)."""
+
+
+def lab(light: np.ndarray) -> np.ndarray:
+    """CIE L*a*b* under D65."""
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    x, y, z = np.cbrt(np.maximum(to_xyz @ light / to_xyz.sum(axis=1), 0.0))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("blindness", COLOUR_BLIND)
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_the_colour_blind_tell_the_main_colours_apart(theme: Theme, blindness: str) -> None:
+    seen = np.array(COLOUR_BLIND[blindness])
+    groups = [
+        [theme.policies["zeus"], theme.policies["grid"], theme.policies["grid-early-stop"], theme.ink],
+        [theme.energy, theme.time, theme.ink],
+    ]
+    for one, other in (pair for group in groups for pair in combinations(group, 2)):
+        distance = np.linalg.norm(lab(seen @ linear(one)) - lab(seen @ linear(other)))
+        assert distance >= 12, (one, other, distance)
+
+
+def test_well_known_policies_keep_their_colours_and_others_take_turns() -> None:
+    theme = find_theme("light")
+    names = ["one", "zeus", "grid", *(f"more-{index}" for index in range(5))]
+    colours = theme.policy_colours(names)
+    assert list(colours) == names
+    assert colours["zeus"] == theme.policy_colours(["zeus"])["zeus"] == theme.policies["zeus"]
+    assert [colours["one"], colours["more-0"]] == list(theme.series[:2])
+    assert colours["more-4"] == theme.series[0]
 
 
 def test_a_theme_leaves_other_figures_alone() -> None:
@@ -77,16 +153,22 @@ def test_a_theme_leaves_other_figures_alone() -> None:
     assert dict(mpl.rcParams) == before
 
 
-def test_labels_are_moved_apart() -> None:
-    figure = small_figure()
-    axes = figure.axes[0]
-    labels = [
-        axes.text(0.5, y, "label", transform=axes.transAxes) for y in (0.5, 0.51, 0.52, 0.97, 0.98, 0.02)
-    ]
-    spread_out(axes, labels)
-    renderer = figure.canvas.get_renderer()
-    boxes = sorted((label.get_window_extent(renderer) for label in labels), key=lambda box: box.y0)
-    assert all(low.y1 <= high.y0 + 0.01 for low, high in itertools.pairwise(boxes))
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (-1e-13, "0"), (0.5, "0.5"), (8.564, "8.56"), (9.996, "10"), (19.44, "19.4"), (99.96, "100"),
+     (25160.4, "25,160"), (-3.1, "-3.1")],
+)  # fmt: skip
+def test_numbers_are_short(value: float, text: str) -> None:
+    assert plain_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "base", "text"),
+    [(9.53e6, "J", "9.53 MJ"), (112.0, "J", "112 J"), (2.5e9, "J", "2.5 GJ"), (59344.0, "s", "16.5 h"),
+     (85.0, "s", "1.42 min"), (0.5, "s", "0.5 s")],
+)  # fmt: skip
+def test_quantities_have_a_unit_that_suits_them(value: float, base: str, text: str) -> None:
+    assert quantity(value, base) == text
 
 
 def test_drawing_needs_no_screen_and_no_global_state() -> None:

@@ -1,6 +1,6 @@
 """Pictures of results; matplotlib is imported when the first is drawn."""
 
 from elastance.figures.recurring import draw_recurring
-from elastance.figures.style import check_picture_path, find_theme, save_figure
+from elastance.figures.style import Theme, check_picture_path, find_theme, save_figure
 
-__all__ = ["check_picture_path", "draw_recurring", "find_theme", "save_figure"]
+__all__ = ["Theme", "check_picture_path", "draw_recurring", "find_theme", "save_figure"]

@@ -9,62 +9,89 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from elastance.errors import InputError
+from elastance.errors import InputError, UnknownNameError
 from elastance.files import check_writable, replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterable, Mapping
     from pathlib import Path
 
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.text import Text
 
 SUFFIXES = (".png", ".svg", ".pdf")
 """Picture formats, by file name ending."""
 
-WIDE_RANGE = 20.0
-"""From this ratio between largest and smallest value on, a scale is logarithmic."""
-
 WIDTH_INCHES = 8.0
 """Width of every figure: shown at 800 pixels, a point of text is 1.4 pixels."""
+
+LAYOUT_DPI = 100.0
+"""Pixels per inch in which figures are laid out; a file may have more."""
+
+WIDE_RANGE = 20.0
+"""From this ratio between largest and smallest value on, a scale is logarithmic."""
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a figure; data colours are those of Okabe and Ito, told apart by the colour-blind too.
+    """Colours of a figure: those of Okabe and Ito, darkened on white until text in them can be read.
 
     Attributes:
         name: What it is called on the command line.
         paper, ink, faint: Background, text and lines, and what should stay in the background.
-        series: Colours of data, in order of use.
-        scale: Matplotlib colour map for ordered values, without its ends that vanish on the paper.
+        energy, time: Colours of the two quantities, other than those of any well-known policy.
+        policies: Well-known policies to their colours, the same in every figure.
+        series: Colours of all other policies, in order of use.
     """
 
     name: str
     paper: str
     ink: str
     faint: str
+    energy: str
+    time: str
+    policies: Mapping[str, str]
     series: tuple[str, ...]
-    scale: str
+
+    def policy_colours(self, names: Iterable[str]) -> dict[str, str]:
+        """Return a colour per policy; the cycle starts anew once it is used up."""
+        names = list(names)
+        others = [name for name in names if name not in self.policies]
+        cycle = {name: self.series[index % len(self.series)] for index, name in enumerate(others)}
+        return {name: self.policies.get(name) or cycle[name] for name in names}
 
 
 THEMES: tuple[Theme, ...] = (
     Theme(
         "light",
-        "#ffffff",
-        "#24292f",
-        "#9aa4ae",
-        ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9"),
-        "viridis_r",
+        paper="#ffffff",
+        ink="#24292f",
+        faint="#9aa4ae",
+        energy="#007a58",
+        time="#a0458c",
+        policies={
+            "zeus": "#0072b2",
+            "grid": "#c04a00",
+            "grid-early-stop": "#b0306a",
+            "default": "#24292f",
+            "oracle": "#24292f",
+        },
+        series=("#7a4b2a", "#00707c", "#a0458c", "#4a5fc1", "#007a58"),
     ),
     Theme(
         "dark",
-        "#0d1117",
-        "#e6edf3",
-        "#6e7681",
-        ("#56b4e9", "#e69f00", "#2cc295", "#e78ac3", "#f0e442", "#88aaff"),
-        "viridis",
+        paper="#0d1117",
+        ink="#e6edf3",
+        faint="#6e7681",
+        energy="#2cc295",
+        time="#e78ac3",
+        policies={
+            "zeus": "#56b4e9",
+            "grid": "#ff8a4c",
+            "grid-early-stop": "#e9c400",
+            "default": "#e6edf3",
+            "oracle": "#e6edf3",
+        },
+        series=("#d3a27f", "#6fd3de", "#e78ac3", "#9aa8ff", "#2cc295"),
     ),
 )
 
@@ -73,12 +100,12 @@ def find_theme(name: str) -> Theme:
     """Return the theme called `name`.
 
     Raises:
-        InputError: There is none of that name.
+        UnknownNameError: There is none of that name.
     """
     for theme in THEMES:
         if theme.name == name:
             return theme
-    raise InputError(f"theme {name!r}: known: {', '.join(theme.name for theme in THEMES)}")
+    raise UnknownNameError("theme", name, (theme.name for theme in THEMES))
 
 
 def check_picture_path(path: Path) -> Path:
@@ -94,18 +121,25 @@ def check_picture_path(path: Path) -> Path:
 
 @contextmanager
 def drawing(theme: Theme) -> Generator[None]:
-    """Draw in the colours and sizes of `theme` inside the block; other figures are not touched."""
+    """Draw in the colours and sizes of `theme` inside the block; other figures are not touched.
+
+    The user's own matplotlib settings do not count inside, so that everyone gets the same picture.
+    """
     import matplotlib as mpl
 
     settings: Any = {
+        "figure.dpi": LAYOUT_DPI,
         "figure.facecolor": theme.paper,
         "axes.facecolor": theme.paper,
-        "savefig.facecolor": theme.paper,
         "text.color": theme.ink,
+        "text.parse_math": False,  # a dollar in somebody's name is a dollar
         "axes.labelcolor": theme.ink,
         "axes.edgecolor": theme.faint,
-        "xtick.color": theme.ink,
-        "ytick.color": theme.ink,
+        "axes.formatter.useoffset": False,
+        "xtick.color": theme.faint,
+        "ytick.color": theme.faint,
+        "xtick.labelcolor": theme.ink,
+        "ytick.labelcolor": theme.ink,
         "axes.titlesize": 9.5,
         "axes.titleweight": "bold",
         "axes.titlelocation": "left",
@@ -120,7 +154,9 @@ def drawing(theme: Theme) -> Generator[None]:
         "legend.frameon": False,
         "lines.linewidth": 1.6,
     }
-    with mpl.rc_context(settings):
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(settings)
         yield
 
 
@@ -135,40 +171,14 @@ def save_figure(figure: Figure, path: Path) -> None:
     check_picture_path(path)
     suffix = path.suffix.lower().removeprefix(".")
     no_date = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[suffix]
-    with (
-        mpl.rc_context(cast("Any", {"svg.hashsalt": "elastance", "svg.fonttype": "path"})),
-        replacing(path) as temporary,
-    ):
-        figure.savefig(temporary, format=suffix, dpi=200, metadata=no_date)
-
-
-def spread_out(axes: Axes, labels: Sequence[Text], gap_px: float = 1.0) -> None:
-    """Move `labels`, which stand in a column, up or down until none overlaps another.
-
-    Positions are in the axes' fractions of height; the order from bottom to top is kept.
-    """
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    renderer: Any = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    box = axes.get_window_extent(renderer)
-    ordered = sorted(labels, key=lambda label: label.get_position()[1])
-    if not ordered:
-        return
-    height = max(label.get_window_extent(renderer).height for label in ordered) + gap_px
-    wanted = [box.y0 + label.get_position()[1] * box.height for label in ordered]
-    placed: list[float] = []
-    for y in wanted:
-        placed.append(max(y, placed[-1] + height) if placed else y)
-    top = box.y1
-    for index in range(len(placed) - 1, -1, -1):
-        placed[index] = min(placed[index], top)
-        top = placed[index] - height
-    for label, y in zip(ordered, placed, strict=True):
-        label.set_y((y - box.y0) / box.height)
+    with mpl.rc_context(), replacing(path) as temporary:
+        mpl.rcdefaults()
+        mpl.rcParams.update(cast("Any", {"svg.hashsalt": "elastance", "svg.fonttype": "path"}))
+        figure.savefig(temporary, format=suffix, dpi=2 * LAYOUT_DPI, metadata=no_date)
 
 
 def unit_for(largest: float, base: str) -> tuple[str, float]:
-    """Return name and size of the unit of `base` (``"J"`` or ``"s"``) that suits values up to `largest`."""
+    """Return name and size of the unit that suits values up to `largest`; `base` is ``"J"`` or ``"s"``."""
     scales = (
         (("GJ", 1e9), ("MJ", 1e6), ("kJ", 1e3), ("J", 1.0))
         if base == "J"
@@ -180,4 +190,11 @@ def unit_for(largest: float, base: str) -> tuple[str, float]:
 def quantity(value: float, base: str) -> str:
     """Return `value`, in J or s, with the unit that suits it."""
     unit, size = unit_for(value, base)
-    return f"{value / size:.3g} {unit}"
+    return f"{plain_number(value / size)} {unit}"
+
+
+def plain_number(value: float) -> str:
+    """Return `value` to three digits, without an exponent: 0.5, 19.4, 25,160."""
+    digits = 0 if abs(value) >= 99.95 else 1 if abs(value) >= 9.995 else 2
+    text = f"{round(value, digits) + 0.0:,.{digits}f}"  # adding zero turns -0 into 0
+    return text.rstrip("0").rstrip(".") if "." in text else text
