@@ -1,4 +1,7 @@
+import functools
+import http.server
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -135,6 +138,28 @@ def test_validate_the_public_traces(elastance, public_traces: Path) -> None:
 def test_fetch_without_a_server(refused, tmp_path: Path) -> None:
     answer = refused("data", "fetch", "--url", "http://127.0.0.1:9/trace", "--output", tmp_path / "t")
     assert "cannot be reached" in answer.err
+
+
+def test_fetch_from_a_mirror_then_simulate(elastance, public_traces: Path) -> None:
+    """The whole way of a new user: a real download into the cache, which the next command finds."""
+    handler = functools.partial(QuietHandler, directory=str(public_traces))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        answer = elastance("data", "fetch", "--url", url)
+        server.shutdown()
+        thread.join()
+    assert answer.status == 0, answer.err
+    assert answer.out.count("fetched ") == 5
+    assert "295,019 bytes" in answer.out
+    source = json.loads(elastance("simulate", "recurring", "--json", "--recurrences", "3").out)["source"]
+    assert (source["kind"], source["provenance"]) == ("cache", "trace")
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the test output quiet."""
 
 
 def test_a_filled_cache_is_found(elastance, public_traces: Path, tmp_path: Path, monkeypatch) -> None:

@@ -66,7 +66,8 @@ def draw_plane(axes: Axes, comparison: Comparison, leading: PolicyResult | None,
         *_columns(plane.front), color=look.ink, marker="o", markersize=2.2, linewidth=1, label="Pareto front"
     )
     if leading is None:
-        axes.set_title(f"energy and time of {_counted(total, 'configuration')}")
+        counted = _counted(total, "configuration")
+        set_fitting_title(axes, [f"energy and time of {counted}", counted], axes.bbox.width)
     else:
         tried = len(plane.path) + plane.hopeless
         message = f"tried {tried} of {_counted(total, 'configuration')}"
