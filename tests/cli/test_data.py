@@ -158,7 +158,7 @@ def test_fetch_from_a_mirror_then_simulate(elastance, public_traces: Path) -> No
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Keep the test output quiet."""
 
 
