@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from elastance.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from elastance.catalog import Workload
 
 _SQUARE_ROOT = frozenset({"adam", "adamw", "adadelta"})
 _LINEAR = frozenset({"sgd"})
@@ -43,6 +47,23 @@ class Job:
             raise InputError(
                 f"default batch size {self.default_batch_size} is not a positive number of samples"
             )
+
+    @classmethod
+    def of_workload(cls, workload: Workload) -> Job:
+        """Return the default job of `workload`.
+
+        Raises:
+            InputError: A number of the workload is out of range.
+        """
+        return cls(
+            workload.dataset,
+            workload.network,
+            workload.optimizer,
+            workload.target_metric,
+            workload.max_epochs,
+            workload.batch_size,
+            workload.learning_rate,
+        )
 
     def __str__(self) -> str:
         return (

@@ -105,7 +105,7 @@ def _cells(source: TraceSource) -> dict[str, dict[str, tuple[int, ...]]]:
 
     cells: dict[str, dict[str, tuple[int, ...]]] = {}
     for of in WORKLOADS:
-        job = Job(of.dataset, of.network, of.optimizer, of.target_metric, of.max_epochs, of.batch_size)
+        job = Job.of_workload(of)
         cells[of.name] = {}
         for gpu in source.gpus():
             try:
@@ -182,7 +182,7 @@ def _description(source: TraceSource, workload: str, gpu: str) -> dict[str, Any]
     from elastance.traces import BuiltinSource
 
     of = find_workload(workload)
-    job = Job(of.dataset, of.network, of.optimizer, of.target_metric, of.max_epochs, of.batch_size)
+    job = Job.of_workload(of)
     try:
         facts = source.job_facts(job, gpu)
     except TraceError:

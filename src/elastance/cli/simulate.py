@@ -106,15 +106,9 @@ def recurring(
       elastance simulate recurring --traces ~/zeus/trace --compat --history runs.json --json
     """  # noqa: D301
     from elastance.cli import output
-    from elastance.figures import check_picture_path, draw_recurring, find_theme, save_figure
-    from elastance.files import check_writable
     from elastance.simulate import COMPARED_BY_DEFAULT, simulate_recurring
 
-    if plot is not None:
-        check_picture_path(plot)
-    find_theme(theme)
-    if history is not None:
-        check_writable(history)
+    _check_destinations(history, plot, theme)
     policies = COMPARED_BY_DEFAULT if policy is None else parse_names("--policy", policy)
     job = _described_job(workload, dataset, network, optimizer, target_metric, max_epochs, b0)
     with _user_modules(), output.counting("simulating") as on_progress:
@@ -132,17 +126,39 @@ def recurring(
             jobs=jobs,
             on_progress=on_progress,
         )
+    _deliver(comparison, as_json=as_json, history=history, plot=plot, theme=theme)
+
+
+def _check_destinations(history: Path | None, plot: Path | None, theme: str) -> None:
+    """Refuse what could not be written before anything is computed."""
+    from elastance.figures import check_picture_path, find_theme
+    from elastance.files import check_writable
+
+    find_theme(theme)
+    if plot is not None:
+        check_picture_path(plot)
+    if history is not None:
+        check_writable(history)
+
+
+def _deliver(
+    comparison: Comparison, *, as_json: bool, history: Path | None, plot: Path | None, theme: str
+) -> None:
+    """Write the files that were asked for, then print the document or the table."""
+    from elastance.cli import output
+    from elastance.figures import draw_recurring, save_figure
+
     if history is not None:
         output.write_json(history, comparison.histories())
     if plot is not None:
         save_figure(draw_recurring(comparison, theme=theme), plot)
     if as_json:
         output.print_json(comparison.to_json())
-    else:
-        _print_table(comparison)
-        for path in (history, plot):
-            if path is not None:
-                output.say(f"wrote {path}", style="dim")
+        return
+    _print_table(comparison)
+    for path in (history, plot):
+        if path is not None:
+            output.say(f"wrote {path}", style="dim")
 
 
 def parse_names(option: str, text: str) -> list[str]:
@@ -224,17 +240,7 @@ def _described_job(
         "batch_size": b0,
     }
     changed = replace(base, **{name: value for name, value in given.items() if value is not None})
-    if b0 is None:
-        return changed
-    return Job(
-        changed.dataset,
-        changed.network,
-        changed.optimizer,
-        changed.target_metric,
-        changed.max_epochs,
-        b0,
-        changed.learning_rate,
-    )
+    return changed if b0 is None else Job.of_workload(changed)
 
 
 @contextmanager

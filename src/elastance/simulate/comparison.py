@@ -221,15 +221,7 @@ def _facts(source: TraceSource, job: Job | Workload | str, gpu: str) -> tuple[Jo
     if isinstance(job, Job):
         return source.job_facts(job, gpu), job
     workload = find_workload(job) if isinstance(job, str) else job
-    job = Job(
-        workload.dataset,
-        workload.network,
-        workload.optimizer,
-        workload.target_metric,
-        workload.max_epochs,
-        workload.batch_size,
-        workload.learning_rate,
-    )
+    job = Job.of_workload(workload)
     facts = source.job_facts(job, gpu)
     fitting = [size for size in facts.sizes if size <= job.default_batch_size]
     if not fitting:
