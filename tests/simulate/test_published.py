@@ -9,7 +9,7 @@ import pytest
 from elastance.cost import EtaCost
 from elastance.job import Job
 from elastance.policies import Outcome, PolicyPair, Problem, build_policy, find_policy
-from elastance.simulate import PublishedRules, RecurringJob, simulate_recurring
+from elastance.simulate import JobWorld, PublishedRules, RecurringJob, simulate_recurring
 from elastance.traces import DirectorySource
 
 RECORDED_WITH = "2.4.6"
@@ -78,11 +78,13 @@ def test_runs_that_never_start_are_replayed(source: DirectorySource) -> None:
     world_rng, policy_rng = rules.generators(1)
     pair = build_policy(find_policy("zeus"), problem, policy_rng, published=True)
     listening = Listening(pair.batch_size)
-    world = RecurringJob(facts, problem, PolicyPair(listening, pair.power_limit), world_rng, rules=rules)
+    policies = PolicyPair(listening, pair.power_limit)
+    job_world = JobWorld(facts, problem, policies, world_rng, rules=rules)
+    recurring = RecurringJob(job_world)
     rows = [
         (record.batch_size, record.power_limit_w, record.energy_j, record.time_s)
         for _ in range(12)
-        for record in world.run_recurrence()
+        for record in recurring.run_recurrence()
     ]
     assert listening.heard == [
         (1024, 2816.8838746859856, True),

@@ -18,7 +18,7 @@ from elastance.policies import (
     find_policy,
     registered_policies,
 )
-from elastance.simulate import NormalRules, PublishedRules, RecurringJob
+from elastance.simulate import JobWorld, NormalRules, PublishedRules, RecurringJob
 from elastance.simulate.recurring import MAX_TRIES, check_recurrences
 from elastance.traces import JobFacts
 from made_up import make_facts, make_problem
@@ -47,7 +47,7 @@ def world(
     problem = problem or make_problem(facts)
     policy = Scripted(sizes)
     pair = PolicyPair(policy, MaxPowerLimit(problem))
-    return RecurringJob(facts, problem, pair, np.random.default_rng(1), name="scripted"), policy
+    return RecurringJob(JobWorld(facts, problem, pair, np.random.default_rng(1), name="scripted")), policy
 
 
 def test_a_plain_run_costs_epochs_times_an_epoch() -> None:
@@ -56,14 +56,14 @@ def test_a_plain_run_costs_epochs_times_an_epoch() -> None:
     time_s, energy_j = make_facts({32: (5,)}).sizes[32].epoch_at[200]
     assert (record.energy_j, record.time_s, record.reached) == (5 * energy_j, 5 * time_s, True)
     assert policy.outcomes == [Outcome(0, 32, 200, record.cost_j, True)]
-    assert job.min_cost_j == record.cost_j
+    assert job.world.min_cost_j == record.cost_j
 
 
 def test_a_profiling_run_spreads_its_first_epoch_over_the_limits() -> None:
     facts = make_facts({32: (5,)})
     problem = make_problem(facts)
     pair = build_policy(find_policy("zeus"), problem, np.random.default_rng(1))
-    job = RecurringJob(facts, problem, pair, np.random.default_rng(1))
+    job = RecurringJob(JobWorld(facts, problem, pair, np.random.default_rng(1)))
     first, second = job.run_recurrence()[0], job.run_recurrence()[0]
     assert (first.profiled, second.profiled) == (True, False)
     size = facts.sizes[32]
@@ -76,7 +76,7 @@ def test_a_profiling_run_spreads_its_first_epoch_over_the_limits() -> None:
 def test_a_miss_is_retried_and_charged_to_its_recurrence() -> None:
     job, policy = world([32, 128, 32], make_facts({32: (5,), 128: (None,)}))
     job.run_recurrence()
-    threshold = 2 * job.min_cost_j
+    threshold = 2 * job.world.min_cost_j
     records = job.run_recurrence()
     assert [(r.batch_size, r.reached, r.recurrence) for r in records] == [(128, False, 1), (32, True, 1)]
     assert records[0].cost_j <= threshold
@@ -93,7 +93,7 @@ def test_a_run_too_dear_to_start_is_a_failure_without_a_record() -> None:
     assert [record.batch_size for record in records] == [32]
     outcome = policy.outcomes[1]
     assert (outcome.batch_size, outcome.reached, outcome.started) == (8, False, False)
-    assert outcome.cost_j == 100 * 2.0 * job.min_cost_j
+    assert outcome.cost_j == 100 * 2.0 * job.world.min_cost_j
 
 
 def test_a_profile_too_dear_to_start_teaches_nothing() -> None:
@@ -102,7 +102,7 @@ def test_a_profile_too_dear_to_start_teaches_nothing() -> None:
     facts = JobFacts({8: dear, 32: facts.sizes[32]}, facts.max_power_w, facts.provenance)
     problem = make_problem(facts)
     zeus = build_policy(find_policy("zeus"), problem, np.random.default_rng(1))
-    job = RecurringJob(facts, problem, zeus, np.random.default_rng(1))
+    job = RecurringJob(JobWorld(facts, problem, zeus, np.random.default_rng(1)))
     for _ in range(4):
         job.run_recurrence()
     assert zeus.power_limit.choose_power_limit(8) is None
@@ -120,12 +120,14 @@ def test_the_last_try_gets_through_without_a_threshold() -> None:
     facts = make_facts({32: (1, 19)})
     problem = make_problem(facts, beta=1.001)
     policy = Scripted([])
-    job = RecurringJob(facts, problem, PolicyPair(policy, MaxPowerLimit(problem)), np.random.default_rng(5))
+    job = RecurringJob(
+        JobWorld(facts, problem, PolicyPair(policy, MaxPowerLimit(problem)), np.random.default_rng(5))
+    )
     for _ in range(40):
         records = job.run_recurrence()
         assert records[-1].reached
         assert len(records) <= MAX_TRIES
-    assert job.min_cost_j < math.inf
+    assert job.world.min_cost_j < math.inf
 
 
 def test_twenty_misses_are_an_error_that_says_why() -> None:
@@ -135,7 +137,7 @@ def test_twenty_misses_are_an_error_that_says_why() -> None:
     problem = make_problem(facts)
     policy = Scripted([32, *[128] * MAX_TRIES])
     pair = PolicyPair(policy, MaxPowerLimit(problem))
-    job = RecurringJob(facts, problem, pair, np.random.default_rng(1), rules=rules)
+    job = RecurringJob(JobWorld(facts, problem, pair, np.random.default_rng(1), rules=rules))
     job.run_recurrence()
     with pytest.raises(
         ConvergenceError, match=r"recurrence 2 missed .* in 20 tries; .*128 \(after 11 epochs\) 20 times"
@@ -158,7 +160,7 @@ def test_a_limit_that_is_not_on_offer() -> None:
     facts = make_facts()
     problem = make_problem(facts)
     pair = PolicyPair(Scripted([]), OddLimit(problem))
-    job = RecurringJob(facts, problem, pair, np.random.default_rng(1))
+    job = RecurringJob(JobWorld(facts, problem, pair, np.random.default_rng(1)))
     with pytest.raises(PolicyError, match="power limit for batch size 32 123, which is not on offer"):
         job.run_recurrence()
 
@@ -170,7 +172,9 @@ def test_a_policy_that_never_makes_up_its_mind() -> None:
 
     facts = make_facts()
     problem = make_problem(facts)
-    job = RecurringJob(facts, problem, PolicyPair(Scripted([]), Undecided(problem)), np.random.default_rng(1))
+    job = RecurringJob(
+        JobWorld(facts, problem, PolicyPair(Scripted([]), Undecided(problem)), np.random.default_rng(1))
+    )
     with pytest.raises(PolicyError, match="asked for a profile of batch size 32 again"):
         job.run_recurrence()
 
@@ -183,7 +187,7 @@ def test_a_policy_that_raises_is_named() -> None:
     facts = make_facts({32: (5,)})
     problem = make_problem(facts)
     pair = PolicyPair(Raising([]), MaxPowerLimit(problem))
-    job = RecurringJob(facts, problem, pair, np.random.default_rng(1), name="mine")
+    job = RecurringJob(JobWorld(facts, problem, pair, np.random.default_rng(1), name="mine"))
     with pytest.raises(PolicyError, match="mine: observe_run raised ZeroDivisionError: oh no"):
         job.run_recurrence()
 
@@ -206,7 +210,7 @@ def test_a_restored_policy_continues_identically(
         rules = PublishedRules() if published else NormalRules()
         world_rng, policy_rng = rules.generators(seed)
         pair = build_policy(find_policy(name), problem, policy_rng, published=published)
-        job = RecurringJob(facts, problem, pair, world_rng, rules=rules)
+        job = RecurringJob(JobWorld(facts, problem, pair, world_rng, rules=rules))
         records: list[object] = []
         for number in range(35):
             if interrupted and number == saved_at:
@@ -215,7 +219,7 @@ def test_a_restored_policy_continues_identically(
                 pair = build_policy(find_policy(name), problem, fresh, published=published)
                 for part, state in zip((pair.batch_size, pair.power_limit), saved, strict=True):
                     part.restore(json.loads(state))  # type: ignore[attr-defined]
-                job.policies = pair
+                job.world.policies = pair
             try:
                 records += job.run_recurrence()
             except ElastanceError as error:  # as the published policy may end
@@ -243,7 +247,9 @@ def test_every_recurrence_ends_and_costs_add_up(
     facts = make_facts(dict(sorted((paths | {32: (4, 5, 7)}).items())))
     problem = make_problem(facts, eta=eta, beta=beta)
     world_rng, policy_rng = NormalRules().generators(seed)
-    job = RecurringJob(facts, problem, build_policy(find_policy(name), problem, policy_rng), world_rng)
+    job = RecurringJob(
+        JobWorld(facts, problem, build_policy(find_policy(name), problem, policy_rng), world_rng)
+    )
     best = math.inf
     for number in range(25):
         records = job.run_recurrence()
@@ -253,7 +259,7 @@ def test_every_recurrence_ends_and_costs_add_up(
             assert record.cost_j == problem.cost.of_run(record.energy_j, record.time_s)
             assert 1 <= record.epochs <= 20
         best = min(best, sum(record.cost_j for record in records))
-        assert job.min_cost_j == best
+        assert job.world.min_cost_j == best
 
 
 def test_a_last_try_that_misses_for_good_is_an_error_that_says_so() -> None:
@@ -262,13 +268,13 @@ def test_a_last_try_that_misses_for_good_is_an_error_that_says_so() -> None:
     problem = make_problem(facts)
     pair = PolicyPair(Scripted([]), MaxPowerLimit(problem))
     for seed in range(100):
-        job = RecurringJob(facts, problem, pair, np.random.default_rng(seed))
+        job = RecurringJob(JobWorld(facts, problem, pair, np.random.default_rng(seed)))
         try:
             job.run_recurrence()
             break
         except ConvergenceError:
             continue
-    job._facts = make_facts({32: (None,)})
+    job.world._facts = make_facts({32: (None,)})
     with pytest.raises(
         ConvergenceError, match="recurrence 2 missed .* was not stopped early and took all 20 epochs"
     ):

@@ -11,12 +11,15 @@ from elastance.simulate.histories import History, Task, simulate_history
 from elastance.simulate.measures import Measures, Spread
 from elastance.simulate.recurring import RecurringJob
 from elastance.simulate.rules import NormalRules, PublishedRules
+from elastance.simulate.world import JobWorld, Launch
 
 __all__ = [
     "COMPARED_BY_DEFAULT",
     "Comparison",
     "Expectation",
     "History",
+    "JobWorld",
+    "Launch",
     "Measures",
     "NormalRules",
     "PolicyResult",

@@ -16,6 +16,7 @@ from elastance.policies import PolicyKind, Problem, build_policy, find_policy
 from elastance.simulate.expectation import Expectation, default, expectations, oracle
 from elastance.simulate.recurring import RecurringJob
 from elastance.simulate.rules import NormalRules, PublishedRules, Rules
+from elastance.simulate.world import JobWorld
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,10 +102,10 @@ def simulate_history(task: Task, policy: str, seed: int) -> History:
     rules = task.rules
     world_rng, policy_rng = rules.generators(seed)
     pair = build_policy(info, task.problem, policy_rng, published=rules.published)
-    world = RecurringJob(task.facts, task.problem, pair, world_rng, rules=rules, name=policy)
-    records = tuple(record for _ in range(task.recurrences) for record in world.run_recurrence())
+    job = RecurringJob(JobWorld(task.facts, task.problem, pair, world_rng, rules=rules, name=policy))
+    records = tuple(record for _ in range(task.recurrences) for record in job.run_recurrence())
     notes = pair.notes
-    if world.lifted_thresholds:
+    if job.lifted_thresholds:
         notes += ("early stopping ended 19 tries of a recurrence; the last ran the best size without it",)
     return History(policy, seed, records, notes)
 
