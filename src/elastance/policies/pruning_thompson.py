@@ -66,6 +66,10 @@ class PruningThompsonSampling:
         """Whether the cost of a run says something about its size."""
         return outcome.started
 
+    def _answers_trial(self, outcome: Outcome) -> bool:
+        """Whether a run is the trial that exploration awaits."""
+        return outcome.trial is not None and outcome.trial == self._awaited
+
     @property
     def exploring(self) -> bool:
         """Whether exploration is still going on."""
@@ -104,7 +108,7 @@ class PruningThompsonSampling:
         if self._sampler is not None:
             if not self._is_reward(outcome):
                 self._sampler.drop(size)  # the threshold never rises: it could never start again
-        elif outcome.trial is not None and outcome.trial == self._awaited:
+        elif self._answers_trial(outcome):
             self._awaited = None
             self._exploration.record(size, outcome.cost_j, reached=outcome.reached)
             if self._exploration.finished:

@@ -147,6 +147,10 @@ class PublishedPruningThompson(PruningThompsonSampling):
     def _is_reward(self, outcome: Outcome) -> bool:
         return True
 
+    def _answers_trial(self, outcome: Outcome) -> bool:
+        """The first result of the awaited size, whichever run it came from."""
+        return self._awaited is not None and outcome.batch_size == self._exploration.next_batch_size()
+
 
 class PublishedPowerLimit(JustInTimePowerLimit):
     """`JustInTimePowerLimit`, weighing time by the largest limit measured for the batch size."""

@@ -7,6 +7,7 @@ from elastance.simulate.comparison import (
     simulate_recurring,
 )
 from elastance.simulate.expectation import Expectation, expectations, pareto_front
+from elastance.simulate.groups import GroupHistory, OverlappingJob, Submission
 from elastance.simulate.histories import History, Task, simulate_history
 from elastance.simulate.measures import Measures, Spread
 from elastance.simulate.recurring import RecurringJob
@@ -17,15 +18,18 @@ __all__ = [
     "COMPARED_BY_DEFAULT",
     "Comparison",
     "Expectation",
+    "GroupHistory",
     "History",
     "JobWorld",
     "Launch",
     "Measures",
     "NormalRules",
+    "OverlappingJob",
     "PolicyResult",
     "PublishedRules",
     "RecurringJob",
     "Spread",
+    "Submission",
     "Task",
     "expectations",
     "pareto_front",

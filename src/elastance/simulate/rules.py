@@ -22,6 +22,10 @@ class Rules(Protocol):
     """Whether the last try of a recurrence runs the best known configuration without a threshold."""
     profiles_before_start: bool
     """Whether the power policy learns the profile of a run that then never starts."""
+    overlapping_runs_use_best: bool
+    """Whether a run that overlaps another gets the best size known without asking the policy."""
+    counts_whole_submission: bool
+    """Whether an overlapping submission costs all its tries together, and is given up after so many of them."""
 
     def generators(self, seed: int) -> tuple[np.random.Generator, np.random.Generator]:
         """Return the generators of the world and of the policy."""
@@ -51,6 +55,8 @@ class NormalRules:
     published = False
     lifts_last_threshold = True
     profiles_before_start = False
+    overlapping_runs_use_best = False
+    counts_whole_submission = True
 
     def generators(self, seed: int) -> tuple[np.random.Generator, np.random.Generator]:
         """Return two independent streams spawned from `seed`."""
@@ -84,6 +90,8 @@ class PublishedRules:
     published = True
     lifts_last_threshold = False
     profiles_before_start = True
+    overlapping_runs_use_best = True
+    counts_whole_submission = False
 
     def generators(self, seed: int) -> tuple[np.random.Generator, np.random.Generator]:
         """Return two generators with identical streams."""
