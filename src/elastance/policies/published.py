@@ -1,9 +1,9 @@
 """The published policies with their published arithmetic, for replaying the published simulator bit for bit.
 
 Used by the simulator's compatibility mode only. What differs from the policies to use: an arm's variance is the
-population variance of its rewards, zero included; a run that never started counts as a reward; the first result of the
-awaited size counts as the trial, whichever run it came from; exploration may prune every size; each draw is preceded by
-a permutation; a power limit's cost refers to the largest limit of its batch size instead of the GPU's.
+population variance of its rewards, zero included; a run that never started counts as a reward; the first result of
+the awaited size counts as the trial, whichever run it came from; exploration may prune every size; each draw is
+preceded by a permutation; a power limit's cost refers to the largest limit of its batch size instead of the GPU's.
 """
 
 from __future__ import annotations
