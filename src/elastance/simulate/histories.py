@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
-import signal
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
-from elastance.errors import InputError, WorkerError
 from elastance.policies import PolicyKind, Problem, build_policy, find_policy
 from elastance.simulate.expectation import Expectation, default, expectations, oracle
+from elastance.simulate.processes import PARTS_PER_PROCESS, check_jobs, in_processes
 from elastance.simulate.recurring import RecurringJob
 from elastance.simulate.rules import NormalRules, PublishedRules, Rules
 from elastance.simulate.world import JobWorld
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from elastance.runs import RunRecord
     from elastance.traces import JobFacts
-
-_PARTS_PER_PROCESS = 8
-"""Work is handed out in this many parts per process, so that progress shows and the last ones finish together."""
 
 Progress: TypeAlias = "Callable[[int, int], None]"
 """Called with (histories done, histories in all)."""
@@ -122,51 +115,21 @@ def simulate_histories(
         InputError: There is no process to do the work.
         WorkerError: A process died.
     """
-    if jobs < 1:
-        raise InputError(f"{jobs} jobs: at least one process has to do the work")
+    check_jobs(jobs)
+    # One process reports each history; several are handed a share at a time.
+    size = 1 if jobs == 1 else math.ceil(len(cells) / (jobs * PARTS_PER_PROCESS))
+    parts = [(task, cells[start : start + size]) for start in range(0, len(cells), size)]
     done: dict[tuple[str, int], History] = {}
-    if jobs == 1 or len(cells) == 1:
-        for cell in cells:
-            done[cell] = simulate_history(task, *cell)
-            if on_progress is not None:
-                on_progress(len(done), len(cells))
-    else:
-        for part in _in_processes(task, cells, jobs):
-            done |= {(history.policy, history.seed): history for history in part}
-            if on_progress is not None:
-                on_progress(len(done), len(cells))
+    for _, histories in in_processes(_simulate_part, parts, jobs):
+        done |= {(history.policy, history.seed): history for history in histories}
+        if on_progress is not None:
+            on_progress(len(done), len(cells))
     by_policy: dict[str, list[History]] = {}
     for cell in cells:
         by_policy.setdefault(cell[0], []).append(done[cell])
     return by_policy
 
 
-def _in_processes(task: Task, cells: list[tuple[str, int]], jobs: int) -> Iterator[list[History]]:
-    """Yield parts of the work as processes finish them."""
-    size = math.ceil(len(cells) / (jobs * _PARTS_PER_PROCESS))
-    parts = [cells[start : start + size] for start in range(0, len(cells), size)]
-    others = multiprocessing.active_children()
-    context = multiprocessing.get_context("spawn")
-    workers = min(jobs, len(parts))
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_parent) as pool:
-        futures = [pool.submit(_simulate_part, task, part) for part in parts]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException as error:
-            for worker in set(multiprocessing.active_children()).difference(others):
-                worker.terminate()  # nobody waits for what it is still at
-            if isinstance(error, BrokenProcessPool):
-                raise WorkerError(
-                    "a worker process died, perhaps for lack of memory; try fewer --jobs"
-                ) from None
-            raise
-
-
-def _leave_interrupts_to_parent() -> None:
-    """Ctrl-C reaches the whole process group; the parent alone answers it, and ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _simulate_part(task: Task, cells: list[tuple[str, int]]) -> list[History]:
+def _simulate_part(part: tuple[Task, list[tuple[str, int]]]) -> list[History]:
+    task, cells = part
     return [simulate_history(task, *cell) for cell in cells]
