@@ -1,6 +1,7 @@
 import json
 import math
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,10 @@ from elastance.simulate import (
     NormalRules,
     OverlappingJob,
     PublishedRules,
-    Submission,
     Task,
 )
 from elastance.simulate.recurring import MAX_TRIES
-from elastance.traces import GROUP, DirectorySource, JobFacts, read_table
+from elastance.traces import DirectorySource, JobFacts, Submission, read_groups
 from made_up import make_facts, make_problem
 
 
@@ -56,7 +56,7 @@ def scripted(
 
 
 def zeus(
-    problem: Problem, facts: JobFacts, submissions: list[Submission], *, seed: int, published: bool
+    problem: Problem, facts: JobFacts, submissions: Sequence[Submission], *, seed: int, published: bool
 ) -> GroupHistory:
     rules = PublishedRules() if published else NormalRules()
     world_rng, policy_rng = rules.generators(seed)
@@ -156,19 +156,12 @@ def workload_problem(source: DirectorySource, name: str) -> tuple[Problem, JobFa
 
 
 @pytest.fixture(scope="module")
-def groups(reference: Path) -> dict[str, tuple[str, list[Submission]]]:
-    columns = read_table(reference / "groups.csv", GROUP).columns
-    found: dict[str, tuple[str, list[Submission]]] = {}
-    for group, dataset, *submission in zip(
-        *(columns[name] for name in ("group", "dataset", "start_time", "end_time", "runtime_ratio")),
-        strict=True,
-    ):
-        found.setdefault(group, (dataset, []))[1].append(Submission(*submission))
-    return found
+def groups(reference: Path) -> dict[str, tuple[str, tuple[Submission, ...]]]:
+    return {of.name: (of.dataset, of.submissions) for of in read_groups(reference / "groups.csv").groups}
 
 
 def test_every_recorded_group_is_replayed_bit_for_bit(
-    source: DirectorySource, groups: dict[str, tuple[str, list[Submission]]], reference: Path
+    source: DirectorySource, groups: dict[str, tuple[str, tuple[Submission, ...]]], reference: Path
 ) -> None:
     recorded = json.loads((reference / "groups.json").read_text())["groups"]
     assert len(recorded) == len(groups) == 18
@@ -219,7 +212,7 @@ def test_constant_overlap_no_longer_starves_exploration(source: DirectorySource)
 
 
 def test_normal_mode_is_at_least_as_good_in_total(
-    source: DirectorySource, groups: dict[str, tuple[str, list[Submission]]]
+    source: DirectorySource, groups: dict[str, tuple[str, tuple[Submission, ...]]]
 ) -> None:
     """Relative to the default, over all recorded groups of a workload; values of a replay with the same rule."""
     replayed = {"cifar100": 0.432, "librispeech": 0.835}

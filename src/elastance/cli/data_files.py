@@ -203,7 +203,7 @@ def synthesize_traces(
       elastance simulate recurring --traces made-up
     """  # noqa: D301
     from elastance.cli import output
-    from elastance.cli.simulate import parse_names
+    from elastance.cli.options import parse_names
     from elastance.traces.synthesize import synthesize_traces as write_traces
 
     files = write_traces(output_directory, parse_names("--gpu", gpu), seed=seed, repeats=repeats, noise=noise)

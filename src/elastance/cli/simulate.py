@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-import sys
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from elastance.cli import options, simulate_groups
 from elastance.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from elastance.catalog import Workload
     from elastance.job import Job
@@ -28,18 +27,6 @@ app = typer.Typer(
 _Workload = Annotated[
     str | None, typer.Option(help="One of the known workloads; librispeech unless --dataset is given.")
 ]
-_Gpu = Annotated[str, typer.Option(help="GPU type.")]
-_Policy = Annotated[
-    str | None,
-    typer.Option(
-        help="Policies to compare, separated by commas; see `elastance policies`.",
-        show_default="zeus,default,grid,oracle",
-    ),
-]
-_Eta = Annotated[float, typer.Option(help="1 minimises energy, 0 time, between them both.")]
-_Beta = Annotated[
-    float, typer.Option(help="Stop a run at this multiple of the least cost so far; inf never does.")
-]
 _Dataset = Annotated[str | None, typer.Option(help="Dataset, as in the traces.")]
 _Network = Annotated[str | None, typer.Option(help="Network, as in the traces.")]
 _Optimizer = Annotated[str | None, typer.Option(help="Optimizer, as in the traces.")]
@@ -51,14 +38,7 @@ _Recurrences = Annotated[
 ]
 _Seed = Annotated[int | None, typer.Option(help="One seed.", show_default="1")]
 _Seeds = Annotated[str | None, typer.Option(help="Several seeds: 0:200 (the last not included) or 1,2,3.")]
-_Window = Annotated[int, typer.Option(help="How many of the last runs of a batch size count; 0 = all.")]
-_Traces = Annotated[Path | None, typer.Option(help="Directory of trace files; see `elastance data list`.")]
-_Compat = Annotated[bool, typer.Option("--compat", help="Replay the published simulator, defects included.")]
-_Jobs = Annotated[int, typer.Option(help="Worker processes.")]
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _History = Annotated[Path | None, typer.Option(help="Write every run to this JSON file.")]
-_Plot = Annotated[Path | None, typer.Option(help="Draw the result: .png, .svg or .pdf.")]
-_Theme = Annotated[str, typer.Option(help="Colours of the picture: light or dark.")]
 
 
 @app.callback()
@@ -69,10 +49,10 @@ def simulate() -> None:
 @app.command("recurring", short_help="A job that trains again and again.")
 def recurring(
     workload: _Workload = None,
-    gpu: _Gpu = "v100",
-    policy: _Policy = None,
-    eta_knob: _Eta = 0.5,
-    beta_knob: _Beta = 2.0,
+    gpu: options.Gpu = "v100",
+    policy: options.Policy = None,
+    eta_knob: options.Eta = 0.5,
+    beta_knob: options.Beta = 2.0,
     dataset: _Dataset = None,
     network: _Network = None,
     optimizer: _Optimizer = None,
@@ -82,14 +62,14 @@ def recurring(
     recurrences: _Recurrences = None,
     seed: _Seed = None,
     seeds: _Seeds = None,
-    window_size: _Window = 0,
-    traces: _Traces = None,
-    compat: _Compat = False,
-    jobs: _Jobs = 1,
-    as_json: _Json = False,
+    window_size: options.Window = 0,
+    traces: options.Traces = None,
+    compat: options.Compat = False,
+    jobs: options.Jobs = 1,
+    as_json: options.Json = False,
     history: _History = None,
-    plot: _Plot = None,
-    theme: _Theme = "light",
+    plot: options.Plot = None,
+    theme: options.Theme = "light",
 ) -> None:
     """Simulate a recurring job: which batch size and power limit, and what do they save?
 
@@ -108,10 +88,10 @@ def recurring(
     from elastance.cli import output
     from elastance.simulate import COMPARED_BY_DEFAULT, simulate_recurring
 
-    _check_destinations(history, plot, theme)
-    policies = COMPARED_BY_DEFAULT if policy is None else parse_names("--policy", policy)
+    options.check_destinations(history, plot, theme)
+    policies = COMPARED_BY_DEFAULT if policy is None else options.parse_names("--policy", policy)
     job = _described_job(workload, dataset, network, optimizer, target_metric, max_epochs, b0)
-    with _user_modules(), output.counting("simulating") as on_progress:
+    with options.user_modules(), output.counting("simulating") as on_progress:
         comparison = simulate_recurring(
             job,
             gpu,
@@ -119,7 +99,7 @@ def recurring(
             eta=eta_knob,
             beta=beta_knob,
             recurrences=recurrences,
-            seeds=parse_seeds(seed, seeds),
+            seeds=options.parse_seeds(seed, seeds),
             window_size=window_size,
             traces=traces,
             compat=compat,
@@ -127,18 +107,6 @@ def recurring(
             on_progress=on_progress,
         )
     _deliver(comparison, as_json=as_json, history=history, plot=plot, theme=theme)
-
-
-def _check_destinations(history: Path | None, plot: Path | None, theme: str) -> None:
-    """Refuse what could not be written before anything is computed."""
-    from elastance.figures import check_picture_path, find_theme
-    from elastance.files import check_writable
-
-    find_theme(theme)
-    if plot is not None:
-        check_picture_path(plot)
-    if history is not None:
-        check_writable(history)
 
 
 def _deliver(
@@ -159,45 +127,6 @@ def _deliver(
     for path in (history, plot):
         if path is not None:
             output.say(f"wrote {path}", style="dim")
-
-
-def parse_names(option: str, text: str) -> list[str]:
-    """Split a comma-separated list.
-
-    Raises:
-        InputError: A name is empty.
-    """
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise InputError(f"{option} {text!r}: expected names separated by commas")
-    return names
-
-
-def parse_seeds(seed: int | None, seeds: str | None) -> list[int]:
-    """Return the seeds that ``--seed`` or ``--seeds`` ask for; 1 if neither is given.
-
-    Raises:
-        InputError: Both are given, or the text is neither a range nor a list of whole numbers.
-    """
-    if seeds is None:
-        return [1 if seed is None else seed]
-    if seed is not None:
-        raise InputError("give --seed or --seeds, not both")
-    try:
-        if ":" in seeds:
-            first, end = (int(part) for part in seeds.split(":"))
-            chosen = list(range(first, end))
-        else:
-            chosen = [int(part) for part in seeds.split(",")]
-    except ValueError:
-        raise InputError(
-            f"--seeds {seeds!r}: expected a range such as 0:200 or a list such as 1,2,3"
-        ) from None
-    if not chosen:
-        raise InputError(f"--seeds {seeds!r} is an empty range: 0:200 means 0 to 199")
-    if len(set(chosen)) != len(chosen):
-        raise InputError(f"--seeds {seeds!r} names a seed twice")
-    return chosen
 
 
 def _described_job(
@@ -241,17 +170,6 @@ def _described_job(
     }
     changed = replace(base, **{name: value for name, value in given.items() if value is not None})
     return changed if b0 is None else Job.of_workload(changed)
-
-
-@contextmanager
-def _user_modules() -> Generator[None]:
-    """Let ``module:Class`` name a module in the current directory, as with ``python -m``."""
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
-    try:
-        yield
-    finally:
-        sys.path.remove(here)
 
 
 def _print_table(comparison: Comparison) -> None:
@@ -344,3 +262,6 @@ def _print_answer(comparison: Comparison) -> None:
         f"{output.percent(abs(time))} {'less' if time >= 0 else 'more'} time per recurrence than default.",
         style="bold",
     )
+
+
+app.command("groups", short_help="Many recurring jobs that overlap, as on a cluster.")(simulate_groups.groups)

@@ -1,6 +1,7 @@
 """Pictures of results; matplotlib is imported when the first is drawn."""
 
+from elastance.figures.groups import draw_groups
 from elastance.figures.recurring import draw_recurring
 from elastance.figures.style import Theme, check_picture_path, find_theme, save_figure
 
-__all__ = ["Theme", "check_picture_path", "draw_recurring", "find_theme", "save_figure"]
+__all__ = ["Theme", "check_picture_path", "draw_groups", "draw_recurring", "find_theme", "save_figure"]

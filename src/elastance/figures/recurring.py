@@ -112,12 +112,12 @@ def _title(figure: Figure, comparison: Comparison, height: float) -> None:
     )
     heading = f"{shortened(f'{job.network} on {job.dataset}', 60)}, {comparison.gpu.upper()}"
     figure.text(0.012, 1 - 0.11 / height, heading, size=12, weight="bold", va="top")
-    figure.text(0.012, 1 - 0.34 / height, _facts_in_words(comparison.source), va="top", alpha=0.8)
+    figure.text(0.012, 1 - 0.34 / height, facts_in_words(comparison.source), va="top", alpha=0.8)
     figure.text(0.012, 1 - 0.51 / height, settings, va="top", alpha=0.8)
 
 
-def _facts_in_words(source: SourceRecord) -> str:
-    """Where the facts came from; a directory by its own name only, as pictures travel."""
+def facts_in_words(source: SourceRecord) -> str:
+    """Return where the facts came from; a directory by its own name only, as pictures travel."""
     digest = f"sha256 {source.sha256[:12]}"
     model = source.provenance is Provenance.MODEL
     if source.kind is SourceKind.BUILTIN:

@@ -7,7 +7,9 @@ from elastance.simulate.comparison import (
     simulate_recurring,
 )
 from elastance.simulate.expectation import Expectation, expectations, pareto_front
-from elastance.simulate.groups import GroupHistory, OverlappingJob, Submission
+from elastance.simulate.group_comparison import GroupComparison, GroupPolicyResult, simulate_groups
+from elastance.simulate.group_runs import GroupRun, Totals, run_group
+from elastance.simulate.groups import GroupHistory, OverlappingJob
 from elastance.simulate.histories import History, Task, simulate_history
 from elastance.simulate.measures import Measures, Spread
 from elastance.simulate.recurring import RecurringJob
@@ -18,7 +20,10 @@ __all__ = [
     "COMPARED_BY_DEFAULT",
     "Comparison",
     "Expectation",
+    "GroupComparison",
     "GroupHistory",
+    "GroupPolicyResult",
+    "GroupRun",
     "History",
     "JobWorld",
     "Launch",
@@ -29,10 +34,12 @@ __all__ = [
     "PublishedRules",
     "RecurringJob",
     "Spread",
-    "Submission",
     "Task",
+    "Totals",
     "expectations",
     "pareto_front",
+    "run_group",
+    "simulate_groups",
     "simulate_history",
     "simulate_recurring",
 ]

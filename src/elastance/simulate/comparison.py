@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from numbers import Integral
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from elastance.catalog import Workload, find_workload
 from elastance.cost import EtaCost, check_beta
-from elastance.errors import InputError
-from elastance.job import Job
-from elastance.policies import Problem, find_policy
+from elastance.policies import Problem
 from elastance.simulate.histories import History, Progress, Task, simulate_histories
+from elastance.simulate.inputs import checked_policies, checked_seeds, facts_and_job, opened_source
 from elastance.simulate.measures import Measures, Spread, measure
 from elastance.simulate.recurring import check_recurrences
-from elastance.traces import SourceRecord, TraceSource, find_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from elastance.traces import JobFacts
+    from elastance.catalog import Workload
+    from elastance.job import Job
+    from elastance.traces import SourceRecord, TraceSource
 
 COMPARED_BY_DEFAULT = ("zeus", "default", "grid", "oracle")
 """Policies that are compared unless others are named."""
@@ -139,13 +136,7 @@ class Comparison:
         """Return the comparison as plain values, as ``--json`` prints it."""
         problem, job = self.task.problem, self.task.problem.job
         return {
-            "source": {
-                "kind": self.source.kind.value,
-                "path": self.source.path,
-                "sha256": self.source.sha256,
-                "files": dict(self.source.files),
-                "provenance": self.source.provenance.value,
-            },
+            "source": self.source.to_json(),
             "job": {
                 "dataset": job.dataset,
                 "network": job.network,
@@ -203,52 +194,17 @@ def simulate_recurring(
     """
     EtaCost(eta, 1.0)  # complain about a knob before reading files
     check_beta(beta)
-    source = find_source(traces) if traces is None or isinstance(traces, str | PathLike) else traces
-    facts, job = _facts(source, job, gpu)
+    source = opened_source(traces)
+    facts, job = facts_and_job(source, job, gpu)
     problem = Problem(job, facts.power_limits_w, EtaCost(eta, facts.max_power_w), beta, window_size)
     count = check_recurrences(facts.default_recurrences if recurrences is None else recurrences)
     task = Task(facts, problem, count, compat)
-    names, seeds = _checked_policies(policies), _checked_seeds(seeds)
+    names, seeds = checked_policies(policies), checked_seeds(seeds)
     histories = simulate_histories(
         task, [(name, seed) for name in names for seed in seeds], jobs, on_progress
     )
     results = tuple(_measured(task, name, histories[name]) for name in names)
     return Comparison(task, gpu.lower(), source.record(gpu), results)
-
-
-def _facts(source: TraceSource, job: Job | Workload | str, gpu: str) -> tuple[JobFacts, Job]:
-    """Look up the job; a workload's default batch size becomes the largest on offer up to it."""
-    if isinstance(job, Job):
-        return source.job_facts(job, gpu), job
-    workload = find_workload(job) if isinstance(job, str) else job
-    job = Job.of_workload(workload)
-    facts = source.job_facts(job, gpu)
-    fitting = [size for size in facts.sizes if size <= job.default_batch_size]
-    if not fitting:
-        raise InputError(
-            f"every batch size on offer for {workload.name} on {gpu} is above its default "
-            f"{job.default_batch_size}: give --b0, one of {', '.join(map(str, facts.sizes))}"
-        )
-    return facts, replace(job, default_batch_size=max(fitting))
-
-
-def _checked_policies(names: Sequence[str]) -> list[str]:
-    if not names:
-        raise InputError("no policy to simulate: name at least one")
-    for name in names:
-        find_policy(name)
-        if names.count(name) > 1:
-            raise InputError(f"policy {name} is named twice")
-    return list(names)
-
-
-def _checked_seeds(seeds: Sequence[int]) -> list[int]:
-    if not seeds:
-        raise InputError("no seed to simulate: give at least one")
-    for seed in seeds:
-        if not isinstance(seed, Integral) or seed < 0:
-            raise InputError(f"seed {seed} is not a whole number from 0")
-    return [int(seed) for seed in seeds]
 
 
 def _measured(task: Task, policy: str, histories: list[History]) -> PolicyResult:

@@ -20,19 +20,7 @@ if TYPE_CHECKING:
 
     from elastance.runs import RunRecord
     from elastance.simulate.world import JobWorld, Launch
-
-
-class Submission(NamedTuple):
-    """One submission of a recurring job.
-
-    Attributes:
-        start_s, end_s: When it ran in the trace, s.
-        runtime_ratio: Its run time relative to the mean of its kind; scales what a run takes.
-    """
-
-    start_s: float
-    end_s: float
-    runtime_ratio: float = 1.0
+    from elastance.traces import Submission
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 PARTS_PER_PROCESS = 8
-"""Work is best handed out in this many parts per process, so that progress shows and the last ones finish together."""
+"""Work is handed out in this many parts per process, so that progress shows and the last ones finish together."""
 
 _Part = TypeVar("_Part")
 _Answer = TypeVar("_Answer")

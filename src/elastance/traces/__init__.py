@@ -1,8 +1,9 @@
 """Facts from files or models: schemas, validation, sources, and the join that a simulated world runs on."""
 
 from elastance.traces.checks import Issue, Severity, find_issues
+from elastance.traces.groups import Group, GroupTrace, Submission, read_groups
 from elastance.traces.reading import Table, read_table
-from elastance.traces.schema import GROUP, POWER, SCHEMAS, TRAIN, Schema
+from elastance.traces.schema import GROUP, POWER, SCHEMAS, SYNTHETIC_PREFIX, TRAIN, Schema
 from elastance.traces.sources import (
     BuiltinSource,
     DirectorySource,
@@ -17,9 +18,12 @@ __all__ = [
     "GROUP",
     "POWER",
     "SCHEMAS",
+    "SYNTHETIC_PREFIX",
     "TRAIN",
     "BuiltinSource",
     "DirectorySource",
+    "Group",
+    "GroupTrace",
     "Issue",
     "JobFacts",
     "PowerTrace",
@@ -28,11 +32,13 @@ __all__ = [
     "SizeFacts",
     "SourceKind",
     "SourceRecord",
+    "Submission",
     "Table",
     "TraceSource",
     "TrainTrace",
     "find_issues",
     "find_source",
     "join",
+    "read_groups",
     "read_table",
 ]

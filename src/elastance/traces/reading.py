@@ -111,7 +111,9 @@ def _decompressed(path: Path, content: bytes) -> bytes:
         if path.suffix == ".gz":
             return gzip.decompress(content)
         if path.suffix == ".xz":
-            return lzma.decompress(content)
+            # Not lzma.decompress: that takes a stream that was cut off for one that is corrupt.
+            with lzma.open(io.BytesIO(content)) as file:
+                return file.read()
     except EOFError:
         raise TraceError("the compressed file is truncated; fetch or copy it again", path=path) from None
     except (OSError, lzma.LZMAError) as error:

@@ -98,4 +98,7 @@ GROUP = Schema(
 )
 """Recurring, overlapping submissions of jobs, in seconds from an arbitrary origin."""
 
+SYNTHETIC_PREFIX = "synthetic-"
+"""The name of every group that was made up begins with this, whatever becomes of its file's name."""
+
 SCHEMAS: tuple[Schema, ...] = (TRAIN, POWER, GROUP)

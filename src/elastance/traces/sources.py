@@ -75,6 +75,16 @@ class SourceRecord:
         listing = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
         return cls(kind, path, hashlib.sha256(listing.encode()).hexdigest(), dict(files), provenance)
 
+    def to_json(self) -> dict[str, str | dict[str, str]]:
+        """Return the record as plain values."""
+        return {
+            "kind": self.kind.value,
+            "path": self.path,
+            "sha256": self.sha256,
+            "files": dict(self.files),
+            "provenance": self.provenance.value,
+        }
+
     def __str__(self) -> str:
         where = {
             SourceKind.BUILTIN: "built-in models (fitted to the public Zeus traces; see `elastance data describe`)",

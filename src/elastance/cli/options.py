@@ -1,0 +1,97 @@
+"""Options that several commands share, and what their values mean."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from elastance.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+Gpu = Annotated[str, typer.Option(help="GPU type.")]
+Policy = Annotated[
+    str | None,
+    typer.Option(
+        help="Policies to compare, separated by commas; see `elastance policies`.",
+        show_default="zeus,default,grid,oracle",
+    ),
+]
+Eta = Annotated[float, typer.Option(help="1 minimises energy, 0 time, between them both.")]
+Beta = Annotated[
+    float, typer.Option(help="Stop a run at this multiple of the least cost so far; inf never does.")
+]
+Window = Annotated[int, typer.Option(help="How many of the last runs of a batch size count; 0 = all.")]
+Traces = Annotated[Path | None, typer.Option(help="Directory of trace files; see `elastance data list`.")]
+Compat = Annotated[bool, typer.Option("--compat", help="Replay the published simulator, defects included.")]
+Jobs = Annotated[int, typer.Option(help="Worker processes.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Plot = Annotated[Path | None, typer.Option(help="Draw the result: .png, .svg or .pdf.")]
+Theme = Annotated[str, typer.Option(help="Colours of the picture: light or dark.")]
+
+
+def check_destinations(history: Path | None, plot: Path | None, theme: str) -> None:
+    """Refuse what could not be written before anything is computed."""
+    from elastance.figures import check_picture_path, find_theme
+    from elastance.files import check_writable
+
+    find_theme(theme)
+    if plot is not None:
+        check_picture_path(plot)
+    if history is not None:
+        check_writable(history)
+
+
+def parse_names(option: str, text: str) -> list[str]:
+    """Split a comma-separated list.
+
+    Raises:
+        InputError: A name is empty.
+    """
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise InputError(f"{option} {text!r}: expected names separated by commas")
+    return names
+
+
+def parse_seeds(seed: int | None, seeds: str | None, default: int = 1) -> list[int]:
+    """Return the seeds that ``--seed`` or ``--seeds`` ask for; `default` if neither is given.
+
+    Raises:
+        InputError: Both are given, or the text is neither a range nor a list of whole numbers.
+    """
+    if seeds is None:
+        return [default if seed is None else seed]
+    if seed is not None:
+        raise InputError("give --seed or --seeds, not both")
+    try:
+        if ":" in seeds:
+            first, end = (int(part) for part in seeds.split(":"))
+            chosen = list(range(first, end))
+        else:
+            chosen = [int(part) for part in seeds.split(",")]
+    except ValueError:
+        raise InputError(
+            f"--seeds {seeds!r}: expected a range such as 0:200 or a list such as 1,2,3"
+        ) from None
+    if not chosen:
+        raise InputError(f"--seeds {seeds!r} is an empty range: 0:200 means 0 to 199")
+    if len(set(chosen)) != len(chosen):
+        raise InputError(f"--seeds {seeds!r} names a seed twice")
+    return chosen
+
+
+@contextmanager
+def user_modules() -> Generator[None]:
+    """Let ``module:Class`` name a module in the current directory, as with ``python -m``."""
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
