@@ -17,22 +17,31 @@ import subprocess
 import sys
 import time
 import warnings
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import zeus
 from zeus._legacy.job import Job as ZeusJob
 from zeus._legacy.policy import JITPowerLimitOptimizer, PruningGTSBatchSizeOptimizer
 from zeus._legacy.simulate import Simulator
 
-from elastance.simulate import simulate_recurring
-from elastance.traces import DirectorySource
+from elastance.catalog import WORKLOADS
+from elastance.job import Job
+from elastance.runs import Provenance
+from elastance.simulate import simulate_groups, simulate_history, simulate_recurring
+from elastance.traces import DirectorySource, Group, GroupTrace, Submission
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 GPU, SEED, ETA, BETA = "v100", 1, 0.5, 2.0
+SEEDS = 200
 DEFAULT_RECURRENCES = 210
+DEFAULT_JOB = Job("librispeech", "deepspeech2", "adamw", 40.0, 16, 192)
+CHECKED_SEEDS = 4
 
 
 def main() -> int:
@@ -45,6 +54,8 @@ def main() -> int:
         compare(traces, DEFAULT_RECURRENCES, rounds, target=50.0),
         compare(traces, 2000, max(3, rounds // 3), target=100.0),
         growth(traces, rounds),
+        sweep(traces),
+        groups(traces),
         start_up("import elastance", [sys.executable, "-c", "import elastance"], 0.15),
         start_up("elastance --help", [str(Path(sys.executable).with_name("elastance")), "--help"], 0.3),
         memory(traces),
@@ -70,20 +81,24 @@ def parse_arguments() -> tuple[Path, int]:
     return arguments.traces, arguments.rounds
 
 
-def with_zeus(traces: Path, recurrences: int) -> list[list[object]]:
-    """Simulate the default job with the published simulator, from its files to its history."""
+def with_zeus(traces: Path, recurrences: int, job: Job = DEFAULT_JOB, gpu: str = GPU) -> list[list[object]]:
+    """Simulate a job with the published simulator, from its files to its history."""
+    theirs = ZeusJob(
+        *(job.dataset, job.network, job.optimizer, job.target_metric, job.max_epochs),
+        job.default_batch_size,
+        0.1,
+    )
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         simulator = Simulator(
             str(traces / "summary_train.csv"),
-            str(traces / f"summary_power_{GPU}.csv"),
+            str(traces / f"summary_power_{gpu}.csv"),
             PruningGTSBatchSizeOptimizer(seed=SEED, verbose=False),
             JITPowerLimitOptimizer(verbose=False),
             seed=SEED,
             verbose=False,
         )
-        job = ZeusJob("librispeech", "deepspeech2", "adamw", 40.0, 16, 192, 0.1)
-        history = simulator.simulate_one_job(job, recurrences, BETA, ETA)
+        history = simulator.simulate_one_job(theirs, recurrences, BETA, ETA)
     return [[int(of.bs), int(of.pl), float(of.energy), float(of.time), bool(of.reached)] for of in history]
 
 
@@ -144,6 +159,49 @@ def growth(traces: Path, rounds: int) -> bool:
     ratio = statistics.median(ratios)
     figure = f"{1e6 * each[0]:.1f} us at 2,000, {1e6 * each[1]:.1f} us at 20,000"
     return report("normal mode, time per recurrence", figure, f"{ratio:.2f}x", ratio <= 1.15, "<= 1.15x")
+
+
+def sweep(traces: Path) -> bool:
+    """Time a whole sweep on one core, each cell beside the published simulator's run of one of its seeds."""
+    source = DirectorySource(traces)
+    theirs = ours = 0.0
+    recurrences = 0
+    for workload, gpu in product((of.name for of in WORKLOADS), source.gpus()):
+        start = time.perf_counter()
+        found = simulate_recurring(workload, gpu, policies=["zeus"], seeds=range(SEEDS), traces=source)
+        ours += time.perf_counter() - start
+        task = found.task
+        theirs += timed(partial(with_zeus, traces, task.recurrences, task.problem.job, gpu))[0]
+        recurrences += task.recurrences
+        plain = tuple(simulate_history(task, "zeus", seed) for seed in range(CHECKED_SEEDS))
+        if found["zeus"].histories[:CHECKED_SEEDS] != plain:
+            print(f"sweep, {workload} on {gpu}: many seeds at once DIFFER from one by one")
+            return False
+    ratio = (theirs / recurrences) / (ours / (SEEDS * recurrences))
+    figure = f"{SEEDS * recurrences:,} recurrences, one core: {ours:.1f} s"
+    name = f"sweep, 24 cells x {SEEDS} seeds"
+    return report(name, figure, f"{ratio:.0f}x", ratio >= 300, ">= 300x")
+
+
+def groups(traces: Path, count: int = 1000, rows: int = 100) -> bool:
+    """Time 100,000 overlapping jobs under four policies on two cores."""
+    rng = np.random.default_rng(1)
+    made_up: list[Group] = []
+    for number in range(count):
+        starts = np.cumsum(rng.exponential(rng.choice([50.0, 400.0, 2000.0]), rows))
+        lengths = rng.lognormal(np.log(300.0), 0.8, rows)
+        submissions = zip(starts, starts + lengths, lengths / lengths.mean(), strict=True)
+        dataset = WORKLOADS[number % len(WORKLOADS)].dataset
+        made_up.append(
+            Group(f"synthetic-{number}", dataset, tuple(Submission(*map(float, of)) for of in submissions))
+        )
+    trace = GroupTrace(Path("made-up"), "0" * 64, Provenance.MODEL, tuple(made_up))
+    start = time.perf_counter()
+    found = simulate_groups(trace, GPU, traces=traces, jobs=2)
+    elapsed = time.perf_counter() - start
+    runs = sum(result.totals()[0].runs for result in found.policies)
+    figure = f"{runs:,} runs under {', '.join(result.policy for result in found.policies)}"
+    return report("100,000 group jobs, two cores", figure, f"{elapsed:.1f} s", elapsed < 20, "< 20 s")
 
 
 def start_up(name: str, command: list[str], target_s: float) -> bool:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 RELATIVE_FLOOR = 0.01
 """The learned standard deviation is never below this share of the mean: equal rewards prove no certainty."""
 
-_LEAST_VARIANCE = 1e-100
+LEAST_VARIANCE = 1e-100
+"""Floor of the variance where rewards are zero, J²."""
 
 
 class Prior(NamedTuple):
@@ -126,7 +127,8 @@ class GaussianBelief:
             precision = self._precision
         else:
             spread = self._squares / (self._count - 1) if self._count > 1 else 0.0
-            precision = 1.0 / max(spread, (RELATIVE_FLOOR * self._sample_mean) ** 2, _LEAST_VARIANCE)
+            floor = RELATIVE_FLOOR * self._sample_mean
+            precision = 1.0 / max(spread, floor * floor, LEAST_VARIANCE)
         total = self._prior.precision + self._count * precision
         if total > 0.0:
             weighted = self._prior.precision * self._prior.mean + self._count * precision * self._sample_mean

@@ -10,7 +10,7 @@ from elastance.simulate.expectation import Expectation, expectations, pareto_fro
 from elastance.simulate.group_comparison import GroupComparison, GroupPolicyResult, simulate_groups
 from elastance.simulate.group_runs import GroupRun, Totals, run_group
 from elastance.simulate.groups import GroupHistory, OverlappingJob
-from elastance.simulate.histories import History, Task, simulate_history
+from elastance.simulate.histories import History, Task, simulate_history, simulate_seeds
 from elastance.simulate.measures import Measures, Spread
 from elastance.simulate.recurring import RecurringJob
 from elastance.simulate.rules import NormalRules, PublishedRules
@@ -42,4 +42,5 @@ __all__ = [
     "simulate_groups",
     "simulate_history",
     "simulate_recurring",
+    "simulate_seeds",
 ]
