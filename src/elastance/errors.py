@@ -81,3 +81,23 @@ class PolicyError(ElastanceError):
 
 class ConvergenceError(ElastanceError):
     """A job could not reach its target metric."""
+
+
+class DeviceError(ElastanceError):
+    """A device could not be read or set."""
+
+
+class NoDeviceError(DeviceError):
+    """There is no device of the kind that was asked for."""
+
+
+class NotSupportedError(DeviceError):
+    """The device does not have what was asked of it."""
+
+
+class DevicePermissionError(DeviceError):
+    """The user lacks a right; the message names it and how to get it."""
+
+
+class DeviceLostError(DeviceError):
+    """The device answered before and no longer does."""

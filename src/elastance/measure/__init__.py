@@ -1,0 +1,1 @@
+"""Energy windows over devices, power recordings and their analysis, and power limits that are always restored."""
