@@ -42,6 +42,19 @@ class UnknownNameError(InputError):
         super().__init__(f"unknown {kind} {name!r}: {hint}known: {', '.join(self.known) or 'none'}")
 
 
+class MissingExtraError(InputError):
+    """A package is needed that comes with an optional extra.
+
+    Args:
+        what: What needs it, e.g. ``"reading Parquet"``.
+        extra: The extra that brings it.
+    """
+
+    def __init__(self, what: str, extra: str) -> None:
+        self.extra = extra
+        super().__init__(f"{what} needs the extra {extra!r}: pip install 'elastance[{extra}]'")
+
+
 class TraceError(InputError):
     """A trace file that cannot be used.
 

@@ -140,3 +140,11 @@ def test_the_short_cut_for_regular_files_reads_what_the_csv_module_reads(tmp_pat
     regular = read_table(write(tmp_path / "t.csv", TRAIN_TEXT)).columns
     quoted = TRAIN_TEXT.replace("shufflenetv2", '"shufflenetv2"')
     assert read_table(write(tmp_path / "q.csv", quoted)).columns == regular
+
+
+def test_a_gzip_file_with_garbage_inside(tmp_path: Path) -> None:
+    content = bytearray(gzip.compress(TRAIN_TEXT.encode()))
+    content[12:40] = bytes(28)
+    (tmp_path / "t.csv.gz").write_bytes(content)
+    with pytest.raises(TraceError, match="cannot be decompressed"):
+        read_table(tmp_path / "t.csv.gz")

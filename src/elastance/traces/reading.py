@@ -11,10 +11,11 @@ import gzip
 import hashlib
 import io
 import lzma
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from elastance.errors import InputError, TraceError
+from elastance.errors import MissingExtraError, TraceError
 from elastance.traces.schema import NEVER, SCHEMAS, CellType, Schema, column_adapters
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _decompressed(path: Path, content: bytes) -> bytes:
                 return file.read()
     except EOFError:
         raise TraceError("the compressed file is truncated; fetch or copy it again", path=path) from None
-    except (OSError, lzma.LZMAError) as error:
+    except (OSError, lzma.LZMAError, zlib.error) as error:
         raise TraceError(f"cannot be decompressed: {error}", path=path) from None
     return content
 
@@ -179,9 +180,7 @@ def _parquet_columns(path: Path, content: bytes) -> dict[str, Sequence[Any]]:
     try:
         import polars
     except ImportError:
-        raise InputError(
-            f"{path}: reading Parquet needs the extra 'parquet': pip install 'elastance[parquet]'"
-        ) from None
+        raise MissingExtraError(f"{path}: reading Parquet", "parquet") from None
     try:
         frame = polars.read_parquet(io.BytesIO(content))
     except (polars.exceptions.PolarsError, OSError) as error:
