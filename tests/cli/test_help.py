@@ -13,7 +13,9 @@ VERBS = [
     ("data", "describe"),
     ("data", "validate"),
     ("data", "fetch"),
+    ("data", "import", "alibaba-2020"),
     ("data", "synthesize", "traces"),
+    ("data", "synthesize", "groups"),
     ("policies",),
 ]
 
@@ -26,7 +28,7 @@ def test_every_verb_has_examples(elastance, verb) -> None:
     assert f"elastance {' '.join(verb)}" in answer.out
 
 
-@pytest.mark.parametrize("group", [(), ("simulate",), ("data",), ("data", "synthesize")])
+@pytest.mark.parametrize("group", [(), ("simulate",), ("data",), ("data", "import"), ("data", "synthesize")])
 def test_a_group_without_a_verb_shows_its_help(elastance, group) -> None:
     answer = elastance(*group)
     assert answer.status == 2

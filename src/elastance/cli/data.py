@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from elastance.cli import data_files
+from elastance.cli import data_files, data_groups
 
 if TYPE_CHECKING:
     from elastance.traces import TraceSource
@@ -20,7 +20,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 @app.callback()
 def data() -> None:
-    """List, describe, validate, fetch and synthesize the traces that simulations run on.
+    """List, describe, validate, fetch, import and synthesize the traces that simulations run on.
 
     \b
     Facts are looked for in this order:
@@ -264,4 +264,8 @@ def _overall_fit(source: TraceSource) -> dict[str, float] | None:
 
 app.command(short_help="Check trace files.")(data_files.validate)
 app.command(short_help="Download the public traces.")(data_files.fetch)
+app.add_typer(data_groups.import_app, name="import", short_help="Use public cluster traces you have.")
+data_files.synthesize_app.command("groups", short_help="Groups of overlapping submissions.")(
+    data_groups.synthesize_groups
+)
 app.add_typer(data_files.synthesize_app, name="synthesize", short_help="Make labelled synthetic data.")

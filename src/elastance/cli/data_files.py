@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rich.progress import TaskID
 
-    from elastance.traces import Issue
+    from elastance.traces import Issue, Table
 
 synthesize_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -49,6 +49,7 @@ def validate(
     else:
         for report in reports:
             kind = f"{report['kind']} trace, {report['rows']} rows, " if report["kind"] else ""
+            kind += _groups_line(report["groups"]) if "groups" in report else ""
             output.say(
                 f"{report['path']}: {kind}{report['errors']} error(s), {report['warnings']} warning(s)"
             )
@@ -68,6 +69,11 @@ def _issue_line(issue: dict[str, Any]) -> str:
     place = "" if issue["row"] is None else f"row {issue['row']}, "
     place += "" if issue["column"] is None else f"column {issue['column']}, "
     return f"{issue['severity']}: {place}{issue['message']}"
+
+
+def _groups_line(groups: dict[str, Any]) -> str:
+    kind = "synthetic groups" if groups["synthetic"] else "groups"
+    return f"{groups['groups']} {kind}, {groups['overlapping_rows']} rows overlap an earlier one, "
 
 
 def _trace_files(paths: list[Path]) -> Iterator[Path]:
@@ -91,7 +97,7 @@ def _trace_files(paths: list[Path]) -> Iterator[Path]:
 
 def _validated(path: Path) -> dict[str, Any]:
     from elastance.errors import TraceError
-    from elastance.traces import Severity, find_issues, read_table
+    from elastance.traces import GROUP, Severity, find_issues, read_table
 
     def plain(issue: Issue) -> dict[str, Any]:
         return {
@@ -108,13 +114,35 @@ def _validated(path: Path) -> dict[str, Any]:
         return {"path": str(path), "kind": None, "rows": 0, "errors": 1, "warnings": 0, "issues": [issue]}
     issues = list(find_issues(table))
     errors = sum(issue.severity is Severity.ERROR for issue in issues)
+    groups = {"groups": _groups_summary(table)} if table.schema is GROUP and not errors else {}
     return {
         "path": str(path),
         "kind": table.schema.kind,
         "rows": len(table),
+        **groups,
         "errors": errors,
         "warnings": len(issues) - errors,
         "issues": [plain(issue) for issue in issues],
+    }
+
+
+def _groups_summary(table: Table) -> dict[str, Any]:
+    """Count the groups of a group trace and the rows that start while another of their group is running."""
+    import numpy as np
+
+    from elastance.traces.group_table import find_overlapping
+    from elastance.traces.schema import SYNTHETIC_PREFIX
+
+    columns = table.columns
+    numbers: dict[str, int] = {}
+    group = np.array([numbers.setdefault(name, len(numbers)) for name in columns["group"]])
+    start, end = np.array(columns["start_time"]), np.array(columns["end_time"])
+    order = np.lexsort((start, group))
+    overlapping = find_overlapping(group[order], start[order], end[order])
+    return {
+        "groups": len(numbers),
+        "overlapping_rows": int(overlapping.sum()),
+        "synthetic": any(name.startswith(SYNTHETIC_PREFIX) for name in numbers),
     }
 
 
