@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, TypeVar
@@ -51,7 +53,7 @@ def in_processes(
     others = multiprocessing.active_children()
     context = multiprocessing.get_context("spawn")
     workers = min(jobs, len(parts))
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_parent) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_depend_on_parent) as pool:
         futures = {pool.submit(function, part): number for number, part in enumerate(parts)}
         try:
             for future in as_completed(futures):
@@ -66,6 +68,17 @@ def in_processes(
             raise
 
 
-def _leave_interrupts_to_parent() -> None:
-    """Ctrl-C reaches the whole process group; the parent alone answers it, and ends its workers."""
+def _depend_on_parent() -> None:
+    """Leave Ctrl-C to the parent, as it reaches the whole process group; and end when the parent is gone.
+
+    A worker of a parent that was killed would wait for work for ever.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
