@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from elastance.cli import data_files, data_groups
+from elastance.cli import data_files, data_groups, data_text
 
 if TYPE_CHECKING:
     from elastance.traces import TraceSource
@@ -20,7 +20,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 @app.callback()
 def data() -> None:
-    """List, describe, validate, fetch, import and synthesize the traces that simulations run on.
+    """List, describe, validate, fetch, import and synthesize the traces that simulations run on; slice text.
 
     \b
     Facts are looked for in this order:
@@ -268,4 +268,5 @@ app.add_typer(data_groups.import_app, name="import", short_help="Use public clus
 data_files.synthesize_app.command("groups", short_help="Groups of overlapping submissions.")(
     data_groups.synthesize_groups
 )
+app.command(short_help="Slice text into a drifting data set.")(data_text.capriccio)
 app.add_typer(data_files.synthesize_app, name="synthesize", short_help="Make labelled synthetic data.")
