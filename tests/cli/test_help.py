@@ -14,6 +14,7 @@ VERBS = [
     ("data", "validate"),
     ("data", "fetch"),
     ("data", "import", "alibaba-2020"),
+    ("data", "capriccio"),
     ("data", "synthesize", "traces"),
     ("data", "synthesize", "groups"),
     ("policies",),

@@ -63,7 +63,7 @@ def capriccio(
       elastance data capriccio --input log.parquet --output slices --window 1000 --label-column stars
     """  # noqa: D301
     from elastance.cli import output
-    from elastance.cli.simulate import parse_names
+    from elastance.cli.options import parse_names
     from elastance.traces.text import ColumnChoice, SliceSettings, slice_text
 
     kept = tuple(parse_names("--keep-columns", keep_columns)) if keep_columns is not None else ()

@@ -5,6 +5,7 @@ Days are those of whoever wrote the text, so a time zone is kept beside the cloc
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -90,10 +91,12 @@ def _is_unix(value: object) -> bool:
 def _of_unix(value: Any, scale: int) -> Moment:  # noqa: ANN401
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(value)  # noqa: TRY004 - the caller tells what it expected
-    try:
-        wall_us = int(value) * scale if not isinstance(value, float) else round(value * scale)
-    except (ValueError, OverflowError):
-        wall_us = round(float(value) * scale)  # text with a fraction
+    if isinstance(value, str):
+        # Whole numbers stay exact: a float would round microseconds.
+        value = float(value) if "." in value else int(value)
+    if not math.isfinite(value):
+        raise ValueError(value)
+    wall_us = round(value * scale)
     if not _LEAST_US <= wall_us < _BEYOND_US:
         raise ValueError(value)
     return Moment(wall_us, 0)
