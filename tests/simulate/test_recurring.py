@@ -274,7 +274,7 @@ def test_a_last_try_that_misses_for_good_is_an_error_that_says_so() -> None:
             break
         except ConvergenceError:
             continue
-    job.world._facts = make_facts({32: (None,)})
+    job.world.facts = make_facts({32: (None,)})
     with pytest.raises(
         ConvergenceError, match="recurrence 2 missed .* was not stopped early and took all 20 epochs"
     ):

@@ -19,13 +19,19 @@ if TYPE_CHECKING:
     from elastance.job import Job
     from elastance.simulate import Comparison, PolicyResult
 
+_SHOWN_RUNS = 12
+"""Runs of slices with the same best batch size that are listed."""
+
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Try a decision on traces before touching a GPU."
 )
 
 
 _Workload = Annotated[
-    str | None, typer.Option(help="One of the known workloads; librispeech unless --dataset is given.")
+    str | None,
+    typer.Option(
+        help="One of the known workloads.", show_default="librispeech; that of --dataset or --drift"
+    ),
 ]
 _Dataset = Annotated[str | None, typer.Option(help="Dataset, as in the traces.")]
 _Network = Annotated[str | None, typer.Option(help="Network, as in the traces.")]
@@ -34,7 +40,19 @@ _Target = Annotated[float | None, typer.Option(help="Stop a run when this is rea
 _MaxEpochs = Annotated[int | None, typer.Option(help="Longest a run may take.")]
 _DefaultSize = Annotated[int | None, typer.Option(help="Your own batch size; must be on offer.")]
 _Recurrences = Annotated[
-    int | None, typer.Option(help="How often the job recurs.", show_default="2 x sizes x limits")
+    int | None,
+    typer.Option(
+        help="How often the job recurs.", show_default="2 x sizes x limits; once per slice with --drift"
+    ),
+]
+_Window = Annotated[
+    int | None,
+    typer.Option(
+        help="How many of the last runs of a batch size count; 0 = all.", show_default="0; 10 with --drift"
+    ),
+]
+_Drift = Annotated[
+    Path | None, typer.Option(help="Train trace of each slice of a drifting data set; see docs/drift.md.")
 ]
 _Seed = Annotated[int | None, typer.Option(help="One seed.", show_default="1")]
 _Seeds = Annotated[str | None, typer.Option(help="Several seeds: 0:200 (the last not included) or 1,2,3.")]
@@ -62,8 +80,9 @@ def recurring(
     recurrences: _Recurrences = None,
     seed: _Seed = None,
     seeds: _Seeds = None,
-    window_size: options.Window = 0,
+    window_size: _Window = None,
     traces: options.Traces = None,
+    drift: _Drift = None,
     compat: options.Compat = False,
     jobs: options.Jobs = 1,
     as_json: options.Json = False,
@@ -84,12 +103,19 @@ def recurring(
       elastance simulate recurring --eta-knob 1 --policy zeus,grid-early-stop --plot out.svg
       elastance simulate recurring --policy mypackage.mymodule:MyPolicy,zeus
       elastance simulate recurring --traces ~/zeus/trace --compat --history runs.json --json
+      elastance simulate recurring --drift drift.csv --seeds 0:100
     """  # noqa: D301
     from elastance.cli import output
     from elastance.simulate import COMPARED_BY_DEFAULT, simulate_recurring
+    from elastance.traces import read_drift
 
+    if drift is not None and plot is not None:
+        raise InputError("--plot draws jobs whose facts stay the same: give up --plot or --drift")
     options.check_destinations(history, plot, theme)
     policies = COMPARED_BY_DEFAULT if policy is None else options.parse_names("--policy", policy)
+    drifting = None if drift is None else read_drift(drift)
+    if drifting is not None and workload is None and dataset is None and len(drifting.datasets) == 1:
+        (dataset,) = drifting.datasets
     job = _described_job(workload, dataset, network, optimizer, target_metric, max_epochs, b0)
     with options.user_modules(), output.counting("simulating") as on_progress:
         comparison = simulate_recurring(
@@ -102,6 +128,7 @@ def recurring(
             seeds=options.parse_seeds(seed, seeds),
             window_size=window_size,
             traces=traces,
+            drift=drifting,
             compat=compat,
             jobs=jobs,
             on_progress=on_progress,
@@ -182,11 +209,16 @@ def _print_table(comparison: Comparison) -> None:
     beta = "off" if math.isinf(problem.beta) else f"{problem.beta:g}"
     seeds = len(comparison.policies[0].histories)
     mode = "; replaying the published simulator" if task.published else ""
+    window = f", window {problem.window_size}" if problem.window_size or comparison.drift else ""
     output.say(
         f"{task.recurrences} recurrences, {seeds} seed(s), eta {problem.cost.eta:g}, early stopping at beta {beta}"
-        f"{mode}\nfacts: {comparison.source}\n",
+        f"{window}{mode}\nfacts: {comparison.source}"
+        + ("" if comparison.drift is None else f"\nepochs: {comparison.drift}"),
         style="dim",
     )
+    if comparison.drift is not None:
+        _print_drift(comparison)
+    output.say()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in (
         "policy",
@@ -203,19 +235,47 @@ def _print_table(comparison: Comparison) -> None:
         table.add_row(*_table_row(result))
     output.console().print(table)
     output.say()
-    default = task.default
+    default, yardstick = task.default, task.yardstick
+    oracle = "an" if comparison.drift is None else "the mean"
     output.say(
         f"saved: in the last five recurrences, against default: batch size {default.batch_size} at "
-        f"{default.power_limit_w} W, expected to take\n  {output.joules(default.energy_j)} and "
-        f"{output.seconds(default.time_s)} per recurrence. total, regret: over all recurrences, in costs of an "
-        "oracle recurrence.\n  pays back: first recurrence from which on the accumulated cost stays below default's."
-        + ("\n  ±: 95 % confidence interval over seeds." if seeds > 1 else ""),
+        f"{default.power_limit_w} W, expected to take\n  {output.joules(yardstick.last_default_j)} and "
+        f"{output.seconds(yardstick.last_default_s)} per recurrence. total, regret: over all recurrences, in costs "
+        f"of {oracle} oracle recurrence.\n  pays back: first recurrence from which on the accumulated cost stays "
+        "below default's." + ("\n  ±: 95 % confidence interval over seeds." if seeds > 1 else ""),
         style="dim",
     )
     for result in comparison.policies:
         for note in result.notes:
             output.say(f"{result.policy}: {note}", style="yellow")
     _print_answer(comparison)
+
+
+def _print_drift(comparison: Comparison) -> None:
+    """Say which batch size is best on each slice, and that it is made up where it is."""
+    from itertools import groupby
+
+    from elastance.cli import output
+
+    best: list[str] = []
+    first = 1
+    for size, run in groupby(of.oracle.batch_size for of in comparison.task.baselines):
+        last = first + len(list(run)) - 1
+        best.append(f"{size} on {first}" if first == last else f"{size} on {first}-{last}")
+        first = last + 1
+    shown = (
+        best
+        if len(best) <= _SHOWN_RUNS
+        else [*best[:_SHOWN_RUNS], f"and {len(best) - _SHOWN_RUNS} more changes"]
+    )
+    output.say(
+        f"oracle: the best configuration of each slice; its batch size: {', '.join(shown)}", style="dim"
+    )
+    if comparison.drift is not None and comparison.drift.synthetic:
+        output.say(
+            "The drift is SYNTHETIC: it shows how policies follow a change, not what they save.",
+            style="yellow",
+        )
 
 
 def _table_row(result: PolicyResult) -> tuple[str, ...]:
@@ -256,8 +316,9 @@ def _print_answer(comparison: Comparison) -> None:
     result = deciding[0]
     size, limit = result.final or (0, 0)
     energy, time = result.spread("energy_saving").mean or 0.0, result.spread("time_saving").mean or 0.0
+    verb = "settles on" if comparison.drift is None else "ends at"
     output.say(
-        f"\n{result.policy} settles on batch size {size} at {limit} W: "
+        f"\n{result.policy} {verb} batch size {size} at {limit} W: "
         f"{output.percent(abs(energy))} {'less' if energy >= 0 else 'more'} energy and "
         f"{output.percent(abs(time))} {'less' if time >= 0 else 'more'} time per recurrence than default.",
         style="bold",

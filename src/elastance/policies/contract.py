@@ -32,7 +32,8 @@ class Problem:
         power_limits_w: Batch sizes on offer, ascending, each with the power limits on offer, W, ascending.
         cost: The cost to minimise.
         beta: Early-stopping factor: the world stops a run at `beta` times the least cost so far.
-        window_size: How many of the last runs of a batch size still count (for drifting data); 0 = all.
+        window_size: How many of the last runs of a batch size still count (for drifting data), and how many of the
+            last successes towards the least cost; 0 = all.
 
     Raises:
         InputError: beta or the window is out of range, or the default batch size is not on offer.

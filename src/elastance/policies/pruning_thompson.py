@@ -107,7 +107,9 @@ class PruningThompsonSampling:
             self._best, self._best_cost = size, outcome.cost_j
         if self._sampler is not None:
             if not self._is_reward(outcome):
-                self._sampler.drop(size)  # the threshold never rises: it could never start again
+                self._sampler.drop(
+                    size
+                )  # without a window the threshold never rises: it could never start again
         elif self._answers_trial(outcome):
             self._awaited = None
             self._exploration.record(size, outcome.cost_j, reached=outcome.reached)

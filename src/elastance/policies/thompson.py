@@ -198,7 +198,7 @@ class ThompsonSampling:
     """Thompson sampling over every batch size on offer, without pruning; starts with the default size.
 
     A run that misses the target counts with what it cost. A size that cannot even start below the threshold is
-    dropped: the threshold never rises again.
+    dropped: without a window, the threshold never rises again.
     """
 
     def __init__(

@@ -6,6 +6,7 @@ from elastance.simulate.comparison import (
     PolicyResult,
     simulate_recurring,
 )
+from elastance.simulate.drift import SliceOutcome, follow_drift
 from elastance.simulate.expectation import Expectation, expectations, pareto_front
 from elastance.simulate.group_comparison import GroupComparison, GroupPolicyResult, simulate_groups
 from elastance.simulate.group_runs import GroupRun, Totals, run_group
@@ -33,10 +34,12 @@ __all__ = [
     "PolicyResult",
     "PublishedRules",
     "RecurringJob",
+    "SliceOutcome",
     "Spread",
     "Task",
     "Totals",
     "expectations",
+    "follow_drift",
     "pareto_front",
     "run_group",
     "simulate_groups",

@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING, Any
 from elastance.cost import EtaCost, check_beta
 from elastance.policies import Problem
 from elastance.simulate.histories import History, Progress, Task, simulate_histories
-from elastance.simulate.inputs import checked_policies, checked_seeds, facts_and_job, opened_source
-from elastance.simulate.measures import Measures, Spread, measure
+from elastance.simulate.inputs import (
+    DRIFT_WINDOW,
+    checked_policies,
+    checked_seeds,
+    facts_and_job,
+    opened_drift,
+    opened_source,
+    slices_and_job,
+)
+from elastance.simulate.measures import Measures, Spread, measure_by
 from elastance.simulate.recurring import check_recurrences
 
 if TYPE_CHECKING:
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
 
     from elastance.catalog import Workload
     from elastance.job import Job
-    from elastance.traces import SourceRecord, TraceSource
+    from elastance.traces import DriftTrace, JobFacts, SourceRecord, TraceSource
 
 COMPARED_BY_DEFAULT = ("zeus", "default", "grid", "oracle")
 """Policies that are compared unless others are named."""
@@ -109,14 +117,16 @@ class Comparison:
     Attributes:
         task: What was simulated.
         gpu: Name of the GPU type.
-        source: Where the facts came from.
+        source: Where the facts came from; with drift, those on time and power.
         policies: One result per policy, in the order they were named.
+        drift: Where the training paths came from, if the data set drifts.
     """
 
     task: Task
     gpu: str
     source: SourceRecord
     policies: tuple[PolicyResult, ...]
+    drift: DriftTrace | None = None
 
     def __getitem__(self, policy: str) -> PolicyResult:
         for result in self.policies:
@@ -152,12 +162,13 @@ class Comparison:
             "window_size": problem.window_size,
             "compat": self.task.published,
             "recurrences": self.task.recurrences,
+            "drift": None if self.drift is None else self.drift.to_json(),
             "policies": [result.to_json() for result in self.policies],
         }
 
 
 def simulate_recurring(
-    job: Job | Workload | str = "librispeech",
+    job: Job | Workload | str | None = None,
     gpu: str = "v100",
     *,
     policies: Sequence[str] = COMPARED_BY_DEFAULT,
@@ -165,8 +176,9 @@ def simulate_recurring(
     beta: float = 2.0,
     recurrences: int | None = None,
     seeds: Sequence[int] = (1,),
-    window_size: int = 0,
+    window_size: int | None = None,
     traces: Path | str | TraceSource | None = None,
+    drift: Path | str | DriftTrace | None = None,
     compat: bool = False,
     jobs: int = 1,
     on_progress: Progress | None = None,
@@ -175,15 +187,18 @@ def simulate_recurring(
 
     Args:
         job: A job; or a workload or its name, for its default job with the largest batch size on offer up to the
-            workload's own.
+            workload's own. By default librispeech; with drift, the one data set that drifts.
         gpu: Name of the GPU type.
         policies: Names as in `elastance.policies.find_policy`.
         eta: Preference between energy (1) and time (0).
         beta: Early-stopping factor, > 1; infinity = never stop.
-        recurrences: How often the job recurs; twice the number of batch sizes times power limits by default.
+        recurrences: How often the job recurs; twice the number of batch sizes times power limits by default, with
+            drift once per slice.
         seeds: One history per policy and seed.
-        window_size: How many of the last runs of a batch size count; 0 = all.
+        window_size: How many of the last runs of a batch size count; 0 = all, the default; 10 with drift.
         traces: Directory of trace files, or a source; by default the first that `find_source` finds.
+        drift: Training paths on each slice of a drifting data set (see `elastance.traces.read_drift`), in place of
+            those of `traces`; recurrence i runs on slice i, and the last one repeats.
         compat: Replay the published simulator, defects included, float for float.
         jobs: Worker processes; the result does not depend on it. With more than one, a script needs the usual
             ``if __name__ == "__main__":``.
@@ -195,21 +210,26 @@ def simulate_recurring(
     EtaCost(eta, 1.0)  # complain about a knob before reading files
     check_beta(beta)
     source = opened_source(traces)
-    facts, job = facts_and_job(source, job, gpu)
+    if drift is None:
+        facts, job = facts_and_job(source, job or "librispeech", gpu)
+        slices: tuple[JobFacts, ...] = ()
+        window_size, usual = window_size or 0, facts.default_recurrences
+    else:
+        drift = opened_drift(drift, compat=compat)
+        slices, job = slices_and_job(source, drift, job, gpu)
+        facts = slices[0]
+        window_size, usual = DRIFT_WINDOW if window_size is None else window_size, len(slices)
     problem = Problem(job, facts.power_limits_w, EtaCost(eta, facts.max_power_w), beta, window_size)
-    count = check_recurrences(facts.default_recurrences if recurrences is None else recurrences)
-    task = Task(facts, problem, count, compat)
+    count = check_recurrences(usual if recurrences is None else recurrences)
+    task = Task(facts, problem, count, compat, slices)
     names, seeds = checked_policies(policies), checked_seeds(seeds)
     histories = simulate_histories(
         task, [(name, seed) for name in names for seed in seeds], jobs, on_progress
     )
     results = tuple(_measured(task, name, histories[name]) for name in names)
-    return Comparison(task, gpu.lower(), source.record(gpu), results)
+    return Comparison(task, gpu.lower(), source.record(gpu, train=drift is None), results, drift)
 
 
 def _measured(task: Task, policy: str, histories: list[History]) -> PolicyResult:
-    measures = tuple(
-        measure(history.records, task.recurrences, table=task.table, oracle=task.oracle, default=task.default)
-        for history in histories
-    )
+    measures = tuple(measure_by(task.yardstick, history.records, task.recurrences) for history in histories)
     return PolicyResult(policy, tuple(histories), measures)

@@ -12,10 +12,12 @@ import numpy as np
 from elastance.policies import PolicyKind, Problem, build_policy, find_policy
 from elastance.simulate.expectation import Expectation, default, expectations, oracle
 from elastance.simulate.lockstep import LEAST_SEEDS, Explorer, can_step_together, step_together
+from elastance.simulate.measures import LAST
 from elastance.simulate.processes import PARTS_PER_PROCESS, check_jobs, in_processes
 from elastance.simulate.recurring import RecurringJob
 from elastance.simulate.rules import NormalRules, PublishedRules, Rules
 from elastance.simulate.world import JobWorld
+from elastance.simulate.yardstick import Baselines, Yardstick, slice_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,12 +42,14 @@ class Task:
         problem: The task as the policies know it.
         recurrences: How often the job recurs.
         published: Whether to replay the published simulator.
+        slices: Facts on each slice of a data set that drifts, the first being `facts`; none if it does not.
     """
 
     facts: JobFacts
     problem: Problem
     recurrences: int
     published: bool = False
+    slices: tuple[JobFacts, ...] = ()
 
     @property
     def rules(self) -> Rules:
@@ -54,7 +58,7 @@ class Task:
 
     @cached_property
     def table(self) -> dict[tuple[int, int], Expectation]:
-        """Expectation of every configuration on offer."""
+        """Expectation of every configuration on offer; with drift, on the first slice."""
         return expectations(self.facts, self.problem.job, self.problem.cost)
 
     @cached_property
@@ -66,6 +70,20 @@ class Task:
     def default(self) -> Expectation:
         """The user's own configuration."""
         return default(self.table, self.facts, self.problem.job)
+
+    @cached_property
+    def baselines(self) -> tuple[Baselines, ...]:
+        """What is expected on each slice; a single element without drift."""
+        if not self.slices:
+            return (Baselines(self.table, self.oracle, self.default),)
+        return tuple(Baselines.of(facts, self.problem.job, self.problem.cost) for facts in self.slices)
+
+    @cached_property
+    def yardstick(self) -> Yardstick:
+        """What the histories of this task are measured by."""
+        if not self.slices:
+            return Yardstick.steady(self.baselines[0], self.recurrences)
+        return Yardstick.drifting(self.baselines, self.recurrences, LAST)
 
 
 @dataclass(frozen=True)
@@ -97,8 +115,8 @@ def simulate_history(task: Task, policy: str, seed: int) -> History:
     """
     info = find_policy(policy)
     if info.kind is PolicyKind.BASELINE:
-        fixed = task.oracle if policy == "oracle" else task.default
-        return History(policy, seed, tuple(map(fixed.as_record, range(task.recurrences))))
+        fixed = [of.oracle if policy == "oracle" else of.default for of in task.baselines]
+        return History(policy, seed, tuple(slice_of(fixed, i).as_record(i) for i in range(task.recurrences)))
     job, *_ = _begun(task, info, seed)
     records = [record for _ in range(task.recurrences) for record in job.run_recurrence()]
     return _ended(policy, seed, records, job)
@@ -111,7 +129,7 @@ def simulate_seeds(task: Task, policy: str, seeds: Sequence[int]) -> list[Histor
         ElastanceError: The policy misbehaved, or the job cannot reach its target.
     """
     info = find_policy(policy)
-    if info.kind is PolicyKind.BASELINE or task.published or len(seeds) < LEAST_SEEDS:
+    if info.kind is PolicyKind.BASELINE or task.published or task.slices or len(seeds) < LEAST_SEEDS:
         return [simulate_history(task, policy, seed) for seed in seeds]
     pair = build_policy(info, task.problem, np.random.default_rng(0))
     if not can_step_together(task.problem, pair):
@@ -150,7 +168,7 @@ def _begun(
     world_rng, policy_rng = rules.generators(seed)
     pair = build_policy(info, task.problem, policy_rng, published=rules.published)
     world = JobWorld(task.facts, task.problem, pair, world_rng, rules=rules, name=info.name)
-    return RecurringJob(world), world_rng, policy_rng
+    return RecurringJob(world, task.slices), world_rng, policy_rng
 
 
 def _ended(policy: str, seed: int, records: list[RunRecord], job: RecurringJob) -> History:

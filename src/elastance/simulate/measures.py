@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
+from elastance.simulate.yardstick import Baselines, Yardstick, slice_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -98,6 +100,15 @@ def measure(
         oracle: The best configuration.
         default: The user's own configuration.
     """
+    return measure_by(Yardstick.steady(Baselines(table, oracle, default), recurrences), records, recurrences)
+
+
+def measure_by(yardstick: Yardstick, records: Sequence[RunRecord], recurrences: int) -> Measures:
+    """Measure the `records` of `recurrences` recurrences by a yardstick, whose baselines may drift.
+
+    With drift, regret is in costs of the mean oracle recurrence, and the gap is the mean over the last successful
+    runs, each against the oracle of its own slice.
+    """
     energy_j = math.fsum(record.energy_j for record in records)
     cost_j = math.fsum(record.cost_j for record in records)
     last = [record for record in records if record.recurrence >= recurrences - LAST]
@@ -105,21 +116,37 @@ def measure(
     final = _final_configuration(last)
     saved_j = saved_s = saved_total = None
     if span:
-        saved_j = 1 - math.fsum(record.energy_j for record in last) / span / default.energy_j
-        saved_s = 1 - math.fsum(record.time_s for record in last) / span / default.time_s
-        saved_total = 1 - energy_j / (recurrences * default.energy_j)
+        saved_j = 1 - math.fsum(record.energy_j for record in last) / span / yardstick.last_default_j
+        saved_s = 1 - math.fsum(record.time_s for record in last) / span / yardstick.last_default_s
+        saved_total = 1 - energy_j / (recurrences * yardstick.default_energy_j)
     return Measures(
         energy_j=energy_j,
         time_s=math.fsum(record.time_s for record in records),
         cost_j=cost_j,
-        regret_oracle_jobs=cost_j / oracle.cost_j - recurrences,
+        regret_oracle_jobs=cost_j / yardstick.oracle_cost_j - recurrences,
         final=final,
-        gap=None if final is None else table[final].cost_j / oracle.cost_j - 1,
+        gap=None if final is None else _gap(yardstick, final, last),
         energy_saving=saved_j,
         time_saving=saved_s,
         total_energy_saving=saved_total,
-        break_even_recurrence=break_even(cost_per_recurrence(records, recurrences), default.cost_j),
+        break_even_recurrence=_stays_below(
+            cost_per_recurrence(records, recurrences), yardstick.default_costs_j
+        ),
     )
+
+
+def _gap(yardstick: Yardstick, final: tuple[int, int], last: Sequence[RunRecord]) -> float:
+    """Expected cost above the oracle's, as a fraction of it."""
+
+    def above(baselines: Baselines, configuration: tuple[int, int]) -> float:
+        return baselines.table[configuration].cost_j / baselines.oracle.cost_j - 1
+
+    slices = yardstick.slices
+    if len(slices) == 1:
+        return above(slices[0], final)
+    reached = [record for record in last if record.reached]
+    gaps = [above(slice_of(slices, at.recurrence), (at.batch_size, at.power_limit_w)) for at in reached]
+    return math.fsum(gaps) / len(gaps)
 
 
 def cost_per_recurrence(records: Sequence[RunRecord], recurrences: int) -> list[float]:
@@ -132,10 +159,15 @@ def cost_per_recurrence(records: Sequence[RunRecord], recurrences: int) -> list[
 
 def break_even(costs_j: Sequence[float], default_cost_j: float) -> int | None:
     """Return the first recurrence, from 1, from which on the accumulated cost stays at or below the default's."""
+    return _stays_below(costs_j, [count * default_cost_j for count in range(1, len(costs_j) + 1)])
+
+
+def _stays_below(costs_j: Sequence[float], accumulated_default_j: Sequence[float]) -> int | None:
     first = None
-    for recurrence, total in enumerate(accumulate(costs_j), start=1):
+    totals = zip(accumulate(costs_j), accumulated_default_j, strict=True)
+    for recurrence, (total, default_j) in enumerate(totals, start=1):
         # One part in 10^12 allows for the rounding of the running sum, so that the default breaks even at once.
-        if total > recurrence * default_cost_j * (1 + 1e-12):
+        if total > default_j * (1 + 1e-12):
             first = None
         elif first is None:
             first = recurrence

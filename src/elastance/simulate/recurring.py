@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 
 from elastance.errors import ConvergenceError, InputError
 from elastance.simulate.expectation import missed_default
+from elastance.simulate.yardstick import slice_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from elastance.runs import RunRecord
     from elastance.simulate.world import JobWorld, Launch
+    from elastance.traces import JobFacts
 
 MAX_TRIES = 20
 """Tries per recurrence, as published."""
@@ -23,10 +27,13 @@ class RecurringJob:
 
     Args:
         world: Where the job runs.
+        slices: The facts that hold in each recurrence of a job whose data drift, the last one from then on; none:
+            the world's own throughout.
     """
 
-    def __init__(self, world: JobWorld) -> None:
+    def __init__(self, world: JobWorld, slices: Sequence[JobFacts] = ()) -> None:
         self.world = world
+        self._slices = slices
         self.recurrences = 0
         self.lifted_thresholds = 0
 
@@ -37,6 +44,8 @@ class RecurringJob:
             ConvergenceError: The default batch size missed the target at once, or no try reached it.
             PolicyError: A policy raised or chose what is not on offer.
         """
+        if self._slices:
+            self.world.facts = slice_of(self._slices, self.recurrences)
         records: list[RunRecord] = []
         stops: list[str] = []
         accumulated_j = 0.0

@@ -26,6 +26,8 @@ class Rules(Protocol):
     """Whether a run that overlaps another gets the best size known without asking the policy."""
     counts_whole_submission: bool
     """Whether an overlapping submission costs all its tries together, and is given up after so many of them."""
+    threshold_forgets: bool
+    """Whether, with a window, the least cost that runs are stopped by is that of the last successes only."""
 
     def generators(self, seed: int) -> tuple[np.random.Generator, np.random.Generator]:
         """Return the generators of the world and of the policy."""
@@ -57,6 +59,7 @@ class NormalRules:
     profiles_before_start = False
     overlapping_runs_use_best = False
     counts_whole_submission = True
+    threshold_forgets = True
 
     def generators(self, seed: int) -> tuple[np.random.Generator, np.random.Generator]:
         """Return two independent streams spawned from `seed`."""
@@ -92,6 +95,7 @@ class PublishedRules:
     profiles_before_start = True
     overlapping_runs_use_best = True
     counts_whole_submission = False
+    threshold_forgets = False
 
     def generators(self, seed: int) -> tuple[np.random.Generator, np.random.Generator]:
         """Return two generators with identical streams."""

@@ -7,6 +7,8 @@ results are known; both launch and settle them here.
 from __future__ import annotations
 
 import math
+from collections import deque
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, TypeVarTuple
 
 from elastance.errors import ElastanceError, PolicyError
@@ -53,7 +55,8 @@ class JobWorld:
     """Launches runs of one job as its policies choose, and tells them what became of each.
 
     Args:
-        facts: Time, power and training paths of the job.
+        facts: Time, power and training paths of the job; `facts` may be replaced by others that differ in their
+            training paths only.
         problem: The task as the policies know it.
         policies: What decides.
         rng: Source of the world's own randomness: which training path a run follows.
@@ -71,15 +74,17 @@ class JobWorld:
         rules: Rules | None = None,
         name: str = "",
     ) -> None:
+        self.facts = facts
         self.policies = policies
         self.problem = problem
         self.rules: Rules = NormalRules() if rules is None else rules
         self.prefix = f"policy {name}: " if name else ""
         self.min_cost_j = math.inf
         self.best_size = problem.job.default_batch_size
-        self._facts = facts
         self._rng = rng
         self._trials = 0
+        forgets = problem.window_size and self.rules.threshold_forgets
+        self._successes = deque[tuple[float, int]](maxlen=problem.window_size) if forgets else None
         self._early_stopping = policies.early_stopping
         self._epoch_costs = {
             size: self.rules.epoch_cost(problem.cost, of_size) for size, of_size in facts.sizes.items()
@@ -97,8 +102,8 @@ class JobWorld:
             PolicyError: A policy raised or chose what is not on offer.
         """
         size = self._ask(self.policies.batch_size.choose_batch_size)
-        if size not in self._facts.sizes:
-            raise self._not_on_offer("batch size", size, tuple(self._facts.sizes))
+        if size not in self.facts.sizes:
+            raise self._not_on_offer("batch size", size, tuple(self.facts.sizes))
         trial, self._trials = self._trials, self._trials + 1
         return self._launch(int(size), trial, self.threshold_j, submission)
 
@@ -130,12 +135,19 @@ class JobWorld:
         self._ask(self.policies.batch_size.observe_run, outcome)
 
     def succeeded(self, batch_size: int, cost_j: float) -> None:
-        """Count a success of `batch_size`, at this cost, towards the best size known."""
-        if cost_j < self.min_cost_j:
+        """Count a success of `batch_size`, at this cost, towards the best size known.
+
+        With a window, only the last successes count: what was cheap before the data drifted may be out of reach, and
+        a threshold set by it would stop every run.
+        """
+        if self._successes is not None:
+            self._successes.append((cost_j, batch_size))
+            self.min_cost_j, self.best_size = min(self._successes, key=itemgetter(0))
+        elif cost_j < self.min_cost_j:
             self.min_cost_j, self.best_size = cost_j, batch_size
 
     def _launch(self, batch_size: int, trial: int | None, threshold_j: float, submission: int) -> Launch:
-        size = self._facts.sizes[batch_size]
+        size = self.facts.sizes[batch_size]
         limit = self._ask(self.policies.power_limit.choose_power_limit, batch_size)
         profiling = limit is None
         if limit is None:

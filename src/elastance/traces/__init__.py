@@ -1,9 +1,10 @@
 """Facts from files or models: schemas, validation, sources, and the join that a simulated world runs on."""
 
 from elastance.traces.checks import Issue, Severity, find_issues
+from elastance.traces.drift import DriftTrace, read_drift
 from elastance.traces.groups import Group, GroupTrace, Submission, read_groups
 from elastance.traces.reading import Table, read_table
-from elastance.traces.schema import GROUP, POWER, SCHEMAS, SYNTHETIC_PREFIX, TRAIN, Schema
+from elastance.traces.schema import DRIFT, GROUP, POWER, SCHEMAS, SYNTHETIC_PREFIX, TRAIN, Schema
 from elastance.traces.sources import (
     BuiltinSource,
     DirectorySource,
@@ -15,6 +16,7 @@ from elastance.traces.sources import (
 from elastance.traces.tables import JobFacts, PowerTrace, SizeFacts, TrainTrace, join
 
 __all__ = [
+    "DRIFT",
     "GROUP",
     "POWER",
     "SCHEMAS",
@@ -22,6 +24,7 @@ __all__ = [
     "TRAIN",
     "BuiltinSource",
     "DirectorySource",
+    "DriftTrace",
     "Group",
     "GroupTrace",
     "Issue",
@@ -39,6 +42,7 @@ __all__ = [
     "find_issues",
     "find_source",
     "join",
+    "read_drift",
     "read_groups",
     "read_table",
 ]

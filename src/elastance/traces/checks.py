@@ -52,6 +52,8 @@ def find_issues(table: Table) -> Iterator[Issue]:
         case "train":
             yield from _unclear_directions(table)
             yield from _few_repeats(table)
+        case "drift":
+            yield from _unclear_directions(table)
         case "power":
             yield from _power_above_limit(table)
             yield from _limits_differ(table)
@@ -72,8 +74,10 @@ def require_usable(table: Table) -> Table:
 
 def _errors(table: Table) -> Iterator[Issue]:
     yield from _duplicate_keys(table)
-    if table.schema.kind == "train":
+    if table.schema.kind in {"train", "drift"}:
         yield from _target_epochs_fall(table)
+        if table.schema.kind == "drift":
+            yield from _slices_differ(table)
     elif table.schema.kind == "group":
         yield from _group_order(table)
 
@@ -139,6 +143,31 @@ def _target_epochs_fall(table: Table) -> Iterator[Issue]:
             yield Issue(
                 Severity.ERROR, "met at an earlier epoch than an easier target metric", row, "target_epoch"
             )
+
+
+def _slices_differ(table: Table) -> Iterator[Issue]:
+    """Slices of a job count from 1 without gaps, and offer the same batch sizes."""
+    columns = table.columns
+    sizes: defaultdict[tuple[str, ...], defaultdict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+    first_row: dict[tuple[tuple[str, ...], int], int] = {}
+    jobs = zip(columns["dataset"], columns["network"], columns["optimizer"], strict=True)
+    rows = zip(jobs, columns["slice"], columns["batch_size"], strict=True)
+    for row, (job, number, size) in enumerate(rows, start=FIRST_ROW):
+        sizes[job][number].add(size)
+        first_row.setdefault((job, number), row)
+    for job, by_slice in sizes.items():
+        named = "/".join(job)
+        of_job = set[int]().union(*by_slice.values())
+        for expected, number in enumerate(sorted(by_slice), start=1):
+            row = first_row[job, number]
+            if number != expected:
+                message = f"{named}: slice {expected} is missing; slices count from 1 without gaps"
+                yield Issue(Severity.ERROR, message, row, "slice")
+                break
+            if lacking := sorted(of_job - by_slice[number]):
+                which = ", ".join(map(str, lacking))
+                message = f"{named}: slice {number} lacks batch size {which}, which others have"
+                yield Issue(Severity.ERROR, message, row, "batch_size")
 
 
 def _unclear_directions(table: Table) -> Iterator[Issue]:

@@ -72,7 +72,8 @@ def read_table(path: Path, schema: Schema | None = None) -> Table:
             row=1,
             column=missing[0],
         )
-    columns = {name: _typed_column(path, name, kind, raw[name]) for name, kind in schema.columns.items()}
+    wanted = schema.columns | {name: kind for name, kind in schema.optional.items() if name in raw}
+    columns = {name: _typed_column(path, name, kind, raw[name]) for name, kind in wanted.items()}
     if not columns[next(iter(columns))]:
         raise TraceError("the file has a header but no rows", path=path)
     return Table(path, hashlib.sha256(content).hexdigest(), schema, columns)
@@ -85,7 +86,7 @@ def _detect_schema(path: Path, raw: dict[str, Sequence[Any]]) -> Schema:
     nearest = max(SCHEMAS, key=lambda schema: len(schema.columns.keys() & raw.keys()))
     missing = [name for name in nearest.columns if name not in raw]
     raise TraceError(
-        f"not a train, power or group trace; nearest is a {nearest.kind} trace, without {', '.join(missing)}",
+        f"not a train, drift, power or group trace; nearest is a {nearest.kind} trace, without {', '.join(missing)}",
         path=path,
         row=1,
     )

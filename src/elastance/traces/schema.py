@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
@@ -44,14 +44,16 @@ class Schema:
     """The columns of one kind of trace file.
 
     Attributes:
-        kind: ``"train"``, ``"power"`` or ``"group"``.
+        kind: ``"train"``, ``"drift"``, ``"power"`` or ``"group"``.
         columns: Column name to the type of its cells, in the published order.
         key: Columns that together identify a row; empty where rows may repeat.
+        optional: Columns that are read where they are there.
     """
 
     kind: str
     columns: dict[str, CellType]
     key: tuple[str, ...]
+    optional: dict[str, CellType] = field(default_factory=dict[str, CellType])
 
 
 TRAIN = Schema(
@@ -69,6 +71,17 @@ TRAIN = Schema(
     key=("dataset", "network", "optimizer", "batch_size", "run", "target_metric"),
 )
 """How many epochs each run needed to each target; an empty target_epoch means never."""
+
+DRIFT = Schema(
+    "drift",
+    TRAIN.columns | {"slice": CellType.POSITIVE_INT},
+    key=("dataset", "network", "optimizer", "batch_size", "slice", "run", "target_metric"),
+    optional={"origin": CellType.TEXT},
+)
+"""A train trace for every slice of a drifting data set, from 1; recurrence i of the job runs on slice i.
+
+Where a column ``origin`` says ``synthetic``, so does every result.
+"""
 
 POWER = Schema(
     "power",
@@ -101,4 +114,4 @@ GROUP = Schema(
 SYNTHETIC_PREFIX = "synthetic-"
 """The name of every group that was made up begins with this, whatever becomes of its file's name."""
 
-SCHEMAS: tuple[Schema, ...] = (TRAIN, POWER, GROUP)
+SCHEMAS: tuple[Schema, ...] = (DRIFT, TRAIN, POWER, GROUP)

@@ -121,8 +121,8 @@ class TraceSource(Protocol):
         """Facts of `job` on `gpu`, joined from the two traces."""
         ...
 
-    def record(self, gpu: str) -> SourceRecord:
-        """What a result computed for `gpu` says about this source."""
+    def record(self, gpu: str, *, train: bool = True) -> SourceRecord:
+        """What a result computed for `gpu` says about this source, of whose train trace it may make no use."""
         ...
 
 
@@ -180,9 +180,9 @@ class DirectorySource:
         power = self.power(gpu)
         return join(self.train(), power, job, provenance=self._provenance)
 
-    def record(self, gpu: str) -> SourceRecord:
-        """What a result computed for `gpu` says about these files."""
-        tables = (self._train_table, self._power_table(gpu))
+    def record(self, gpu: str, *, train: bool = True) -> SourceRecord:
+        """What a result computed for `gpu` says about these files, with or without the train trace."""
+        tables = (*((self._train_table,) if train else ()), self._power_table(gpu))
         files = {table.path.name: table.sha256 for table in tables}
         return SourceRecord.of_files(self.kind, str(self.directory), files, self._provenance)
 
@@ -255,8 +255,8 @@ class BuiltinSource:
         power = self.power(gpu)
         return join(self.train(), power, job, provenance=Provenance.MODEL)
 
-    def record(self, gpu: str) -> SourceRecord:
-        """What a result says about the models; the same for every GPU type."""
+    def record(self, gpu: str, *, train: bool = True) -> SourceRecord:
+        """What a result says about the models; the same for every GPU type and trace."""
         digest = hashlib.sha256(MODELS_FILE.read_bytes()).hexdigest()
         return SourceRecord.of_files(
             self.kind, MODELS_FILE.name, {MODELS_FILE.name: digest}, Provenance.MODEL
