@@ -17,6 +17,7 @@ VERBS = [
     ("data", "capriccio"),
     ("data", "synthesize", "traces"),
     ("data", "synthesize", "groups"),
+    ("data", "synthesize", "drift"),
     ("policies",),
 ]
 

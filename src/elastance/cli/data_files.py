@@ -30,7 +30,7 @@ def validate(
     strict: Annotated[bool, typer.Option("--strict", help="Warnings make the exit status 1.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Check trace files: train, power or group tables; CSV (plain, .gz, .xz) or Parquet.
+    """Check trace files: train, drift, power or group tables; CSV (plain, .gz, .xz) or Parquet.
 
     Each complaint names file, row (the header is row 1) and column. Exit status 2 if a file cannot be used.
 

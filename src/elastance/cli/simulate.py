@@ -282,12 +282,17 @@ def _table_row(result: PolicyResult) -> tuple[str, ...]:
     from elastance.cli.output import joules, number, percent, seconds
     from elastance.policies import find_policy
 
-    def with_interval(quantity: str, show: Callable[[float | None], str]) -> str:
+    def spread(quantity: str) -> tuple[float | None, float | None]:
+        """Mean and interval; none where seeds differ by nothing but the rounding of their mean."""
         mean, ci95 = result.spread(quantity)
+        return mean, ci95 if ci95 and ci95 > 1e-12 * abs(mean or 0.0) else None
+
+    def with_interval(quantity: str, show: Callable[[float | None], str]) -> str:
+        mean, ci95 = spread(quantity)
         return show(mean) if not ci95 else f"{show(mean)} ± {show(ci95)}"
 
     def percentage(quantity: str) -> str:
-        mean, ci95 = result.spread(quantity)
+        mean, ci95 = spread(quantity)
         return percent(mean) if not ci95 else f"{100 * (mean or 0):.1f} ± {100 * ci95:.1f} %"
 
     share = result.break_even_share

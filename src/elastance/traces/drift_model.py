@@ -1,10 +1,10 @@
 """Synthetic drift traces: epochs per slice drawn around a smooth curve whose best batch size wanders.
 
 On slice s a run at batch size b needs ``round(e * 2 ** (k (log2 b - m(s))**2) * noise)`` epochs, at least one: the
-fewest (e) at the size 2**m(s), where ``m(s) = middle + swing/2 * cos(2 pi (s - 1) / period + phase)`` in octaves. e is
-what the built-in model of the workload needs at its best size; k makes the smallest size need `contrast` times as many
-epochs where the largest is best, and the other way round; the noise is log-normal; the phase, like everything drawn,
-follows from the seed.
+fewest (e) at the size 2**m(s), where ``m(s) = middle + swing/2 * cos(2 pi (s - 1) / period + phase)`` in octaves.
+e is what the built-in model of the workload needs at its best size; k makes the smallest size need `contrast` times
+as many epochs where the largest is best, and the other way round; the noise is log-normal; the phase, like everything
+drawn, follows from the seed.
 """
 
 from __future__ import annotations

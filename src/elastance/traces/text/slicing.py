@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 import re
 import shutil
@@ -128,9 +129,7 @@ class SliceReport:
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain values."""
-        from elastance import __version__
-
-        return {"made_by": MADE_BY, "version": __version__, **asdict(self)}
+        return {"made_by": MADE_BY, "version": importlib.metadata.version("elastance"), **asdict(self)}
 
 
 def slice_text(

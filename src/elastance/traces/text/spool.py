@@ -93,7 +93,9 @@ def sorted_text(
         raise TraceError("the file has no rows", path=file.path)
     spool.flush()
     with mmap.mmap(spool.fileno(), 0, access=mmap.ACCESS_READ) as encoded:
-        yield rows.sort(encoded)
+        text = rows.sort(encoded)
+        del rows  # as large as what was made of it
+        yield text
 
 
 class _Rows:
