@@ -20,6 +20,7 @@ from elastance.simulate import (
     simulate_history,
     simulate_recurring,
 )
+from elastance.simulate.histories import simulate_seeds
 from elastance.simulate.measures import measure, measure_by
 from elastance.traces import DriftTrace, TrainTrace, read_drift
 from elastance.traces.drift_model import DriftSettings, synthesize_drift
@@ -170,3 +171,9 @@ def test_forgetting_pays_where_the_best_size_wanders(tmp_path) -> None:
     )
     regrets = [result.spread("regret_oracle_jobs").mean for result in (windowed, unwindowed)]
     assert 2 * regrets[0] < regrets[1]
+
+
+def test_many_seeds_at_once_follow_the_slices_too() -> None:
+    of = task(recurrences=30)
+    seeds = range(12)
+    assert simulate_seeds(of, "zeus", seeds) == [simulate_history(of, "zeus", seed) for seed in seeds]

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elastance.errors import InputError
+from elastance.errors import InputError, MissingExtraError
 from elastance.traces.text.slicing import read_manifest
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def load_slice(
     try:
         datasets: Any = importlib.import_module("datasets")
     except ImportError:
-        raise InputError("loading slices needs the extra 'text': pip install 'elastance[text]'") from None
+        raise MissingExtraError("loading slices", "text") from None
     directory = Path(directory)
     manifest = read_manifest(directory)
     count = len(manifest["slices"])

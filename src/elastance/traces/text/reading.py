@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
-from elastance.errors import InputError, TraceError
+from elastance.errors import InputError, MissingExtraError, TraceError
 from elastance.traces.reading import FIRST_ROW
 from elastance.traces.text.columns import SENTIMENT140, ColumnChoice, TextColumns, is_sentiment140
 
@@ -230,9 +230,7 @@ def _polars() -> Any:  # noqa: ANN401
     try:
         import polars
     except ImportError:
-        raise InputError(
-            "reading Parquet needs the extra 'parquet': pip install 'elastance[parquet]'"
-        ) from None
+        raise MissingExtraError("reading Parquet", "parquet") from None
     return polars
 
 
