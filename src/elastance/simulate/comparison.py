@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from elastance.cost import EtaCost, check_beta
 from elastance.policies import Problem
-from elastance.simulate.histories import History, Progress, Task, simulate_histories
+from elastance.simulate.histories import History, Progress, Task, measure_history, simulate_histories
 from elastance.simulate.inputs import (
     DRIFT_WINDOW,
     checked_policies,
@@ -20,7 +20,7 @@ from elastance.simulate.inputs import (
     opened_source,
     slices_and_job,
 )
-from elastance.simulate.measures import Measures, Spread, measure_by
+from elastance.simulate.measures import Measures, Spread
 from elastance.simulate.recurring import check_recurrences
 
 if TYPE_CHECKING:
@@ -231,5 +231,5 @@ def simulate_recurring(
 
 
 def _measured(task: Task, policy: str, histories: list[History]) -> PolicyResult:
-    measures = tuple(measure_by(task.yardstick, history.records, task.recurrences) for history in histories)
+    measures = tuple(measure_history(task, history) for history in histories)
     return PolicyResult(policy, tuple(histories), measures)

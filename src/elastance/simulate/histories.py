@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -12,7 +12,7 @@ import numpy as np
 from elastance.policies import PolicyKind, Problem, build_policy, find_policy
 from elastance.simulate.expectation import Expectation, default, expectations, oracle
 from elastance.simulate.lockstep import LEAST_SEEDS, Explorer, can_step_together, step_together
-from elastance.simulate.measures import LAST
+from elastance.simulate.measures import LAST, Measures, measure_by
 from elastance.simulate.processes import PARTS_PER_PROCESS, check_jobs, in_processes
 from elastance.simulate.recurring import RecurringJob
 from elastance.simulate.rules import NormalRules, PublishedRules, Rules
@@ -176,6 +176,26 @@ def _ended(policy: str, seed: int, records: list[RunRecord], job: RecurringJob) 
     if job.lifted_thresholds:
         notes += ("early stopping ended 19 tries of a recurrence; the last ran the best size without it",)
     return History(policy, seed, tuple(records), notes)
+
+
+def measure_history(task: Task, history: History) -> Measures:
+    """Measure a history of `task` against its baselines.
+
+    Raises:
+        ConvergenceError: The baselines themselves cannot reach the target.
+    """
+    return replace(measure_by(task.yardstick, history.records, task.recurrences), notes=history.notes)
+
+
+def measure_seeds(task: Task, policy: str, seeds: Sequence[int]) -> list[Measures]:
+    """Simulate one policy under many seeds and keep only what each history amounts to.
+
+    Raises:
+        ElastanceError: Under one of the seeds the policy misbehaved, or the job cannot reach its target.
+    """
+    if find_policy(policy).kind is PolicyKind.BASELINE:  # the same under every seed
+        return [measure_history(task, simulate_history(task, policy, seeds[0]))] * len(seeds)
+    return [measure_history(task, history) for history in simulate_seeds(task, policy, seeds)]
 
 
 def simulate_histories(

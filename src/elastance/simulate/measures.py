@@ -69,6 +69,8 @@ class Measures:
         total_energy_saving: Energy saved over all recurrences, exploration included.
         break_even_recurrence: First recurrence from which on the accumulated cost stays at or below the
             default's; None if it does not.
+        runs: How many runs it took, failed tries included.
+        notes: What a user should know about how the history came about.
     """
 
     energy_j: float
@@ -81,6 +83,8 @@ class Measures:
     time_saving: float | None
     total_energy_saving: float | None
     break_even_recurrence: int | None
+    runs: int
+    notes: tuple[str, ...] = ()
 
 
 def measure(
@@ -132,6 +136,7 @@ def measure_by(yardstick: Yardstick, records: Sequence[RunRecord], recurrences: 
         break_even_recurrence=_stays_below(
             cost_per_recurrence(records, recurrences), yardstick.default_costs_j
         ),
+        runs=len(records),
     )
 
 
