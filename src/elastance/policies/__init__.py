@@ -8,6 +8,7 @@ from elastance.policies.contract import (
     PowerLimitPolicy,
     Problem,
     Restorable,
+    check_window_size,
 )
 from elastance.policies.exploration import PruningExploration
 from elastance.policies.grid import EarlyStoppingGridSearch, GridSearch
@@ -45,6 +46,7 @@ __all__ = [
     "ThompsonSampler",
     "ThompsonSampling",
     "build_policy",
+    "check_window_size",
     "find_policy",
     "registered_policies",
 ]

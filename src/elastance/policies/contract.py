@@ -47,11 +47,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         check_beta(self.beta)
-        if self.window_size < 0 or self.window_size == 1:
-            raise InputError(
-                f"window size {self.window_size} is neither 0 (remember every run) nor at least 2 "
-                "(a spread needs two runs)"
-            )
+        check_window_size(self.window_size)
         if self.job.default_batch_size not in self.power_limits_w:
             raise InputError(
                 f"default batch size {self.job.default_batch_size} is not on offer; "
@@ -62,6 +58,19 @@ class Problem:
     def batch_sizes(self) -> tuple[int, ...]:
         """Batch sizes on offer, ascending."""
         return tuple(self.power_limits_w)
+
+
+def check_window_size(window_size: int) -> int:
+    """Return `window_size` if a spread can be taken over so many runs, or over all.
+
+    Raises:
+        InputError: It is negative or one.
+    """
+    if window_size < 0 or window_size == 1:
+        raise InputError(
+            f"window size {window_size} is neither 0 (remember every run) nor at least 2 (a spread needs two runs)"
+        )
+    return window_size
 
 
 class Outcome(NamedTuple):

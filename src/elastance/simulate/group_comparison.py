@@ -254,13 +254,7 @@ def simulate_groups(
     names, seeds = checked_policies(policies), checked_seeds(seeds)
     trace = read_groups(Path(groups)) if isinstance(groups, str | PathLike) else groups
     source = opened_source(traces)
-    tasks: dict[str, Task] = {}
-    present = {group.dataset for group in trace.groups}
-    for workload in WORKLOADS:
-        if workload.dataset in present:
-            facts, job = facts_and_job(source, workload, gpu)
-            problem = Problem(job, facts.power_limits_w, EtaCost(eta, facts.max_power_w), beta, window_size)
-            tasks[workload.dataset] = Task(facts, problem, 0, compat)
+    tasks = group_tasks(trace, source, gpu, eta=eta, beta=beta, window_size=window_size, compat=compat)
     cells = [(name, seed, number) for name in names for seed in seeds for number in range(len(trace.groups))]
     done = _simulated(trace.groups, tasks, cells, jobs, on_progress)
     results = tuple(
@@ -272,6 +266,31 @@ def simulate_groups(
         for name in names
     )
     return GroupComparison(trace, tasks, gpu.lower(), source.record(gpu), results)
+
+
+def group_tasks(
+    trace: GroupTrace,
+    source: TraceSource,
+    gpu: str,
+    *,
+    eta: float,
+    beta: float,
+    window_size: int = 0,
+    compat: bool = False,
+) -> dict[str, Task]:
+    """Return the job that stands for the groups of each dataset, in the order of the catalog.
+
+    Raises:
+        ElastanceError: There are no facts about one of them on this GPU, or a value is out of range.
+    """
+    tasks: dict[str, Task] = {}
+    present = {group.dataset for group in trace.groups}
+    for workload in WORKLOADS:
+        if workload.dataset in present:
+            facts, job = facts_and_job(source, workload, gpu)
+            problem = Problem(job, facts.power_limits_w, EtaCost(eta, facts.max_power_w), beta, window_size)
+            tasks[workload.dataset] = Task(facts, problem, 0, compat)
+    return tasks
 
 
 def _simulated(
