@@ -24,7 +24,7 @@ def console() -> Console:
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else _WIDE_ENOUGH
-    return Console(width=width, highlight=False, markup=False, soft_wrap=False)
+    return Console(width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
 def say(text: str = "", style: str | None = None) -> None:
