@@ -114,3 +114,9 @@ class DevicePermissionError(DeviceError):
 
 class DeviceLostError(DeviceError):
     """The device answered before and no longer does."""
+
+
+class InterruptedSweepError(ElastanceError):
+    """Ctrl-C ended a sweep; the message says how to go on with it."""
+
+    exit_status = 130

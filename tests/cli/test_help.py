@@ -18,6 +18,8 @@ VERBS = [
     ("data", "synthesize", "traces"),
     ("data", "synthesize", "groups"),
     ("data", "synthesize", "drift"),
+    ("sweep", "recurring"),
+    ("sweep", "groups"),
     ("policies",),
 ]
 
@@ -30,7 +32,9 @@ def test_every_verb_has_examples(elastance, verb) -> None:
     assert f"elastance {' '.join(verb)}" in answer.out
 
 
-@pytest.mark.parametrize("group", [(), ("simulate",), ("data",), ("data", "import"), ("data", "synthesize")])
+@pytest.mark.parametrize(
+    "group", [(), ("simulate",), ("sweep",), ("data",), ("data", "import"), ("data", "synthesize")]
+)
 def test_a_group_without_a_verb_shows_its_help(elastance, group) -> None:
     answer = elastance(*group)
     assert answer.status == 2

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import typer
 
 import elastance
-from elastance.cli import data, policies, simulate
+from elastance.cli import data, policies, simulate, sweep
 from elastance.errors import ElastanceError
 
 _INTERRUPTED = 130
@@ -32,6 +32,7 @@ app = typer.Typer(
 )
 app.add_typer(simulate.app, name="simulate", short_help="What would happen? Try a decision on traces.")
 app.add_typer(data.app, name="data", short_help="What are the facts? Traces and built-in models.")
+app.add_typer(sweep.app, name="sweep", short_help="Every combination of settings, into one table.")
 app.command("policies", short_help="What can decide?")(policies.policies)
 
 
