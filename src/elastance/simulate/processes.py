@@ -8,12 +8,13 @@ import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from elastance.errors import InputError, WorkerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
 PARTS_PER_PROCESS = 8
 """Work is handed out in this many parts per process, so that progress shows and the last ones finish together."""
@@ -54,8 +55,9 @@ def in_processes(
     context = multiprocessing.get_context("spawn")
     workers = min(jobs, len(parts))
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_depend_on_parent) as pool:
-        futures = {pool.submit(function, part): number for number, part in enumerate(parts)}
         try:
+            with _interrupts_held():  # a worker that is only just starting cannot ignore one yet
+                futures = {pool.submit(function, part): number for number, part in enumerate(parts)}
             for future in as_completed(futures):
                 yield futures[future], future.result()
         except BaseException as error:
@@ -66,6 +68,19 @@ def in_processes(
                     "a worker process died, perhaps for lack of memory; try fewer --jobs"
                 ) from None
             raise
+
+
+@contextmanager
+def _interrupts_held() -> Generator[None]:
+    """Hold Ctrl-C back until the block is left, and from the processes it starts for good."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _depend_on_parent() -> None:
