@@ -12,9 +12,16 @@ from elastance.simulate.group_comparison import GroupComparison, GroupPolicyResu
 from elastance.simulate.group_runs import GroupRun, Totals, run_group
 from elastance.simulate.groups import GroupHistory, OverlappingJob
 from elastance.simulate.histories import History, Task, simulate_history, simulate_seeds
+from elastance.simulate.knobs import Knobs, best_by_knob
 from elastance.simulate.measures import Measures, Spread
+from elastance.simulate.profiling import (
+    ProfilingOverhead,
+    overhead_of_short_windows,
+    overhead_of_whole_epoch,
+)
 from elastance.simulate.recurring import RecurringJob
 from elastance.simulate.rules import NormalRules, PublishedRules
+from elastance.simulate.trials import Trial, TrialResult, run_trials
 from elastance.simulate.world import JobWorld, Launch
 
 __all__ = [
@@ -27,21 +34,29 @@ __all__ = [
     "GroupRun",
     "History",
     "JobWorld",
+    "Knobs",
     "Launch",
     "Measures",
     "NormalRules",
     "OverlappingJob",
     "PolicyResult",
+    "ProfilingOverhead",
     "PublishedRules",
     "RecurringJob",
     "SliceOutcome",
     "Spread",
     "Task",
     "Totals",
+    "Trial",
+    "TrialResult",
+    "best_by_knob",
     "expectations",
     "follow_drift",
+    "overhead_of_short_windows",
+    "overhead_of_whole_epoch",
     "pareto_front",
     "run_group",
+    "run_trials",
     "simulate_groups",
     "simulate_history",
     "simulate_recurring",
