@@ -117,3 +117,16 @@ def test_without_noise_the_power_trace_is_the_models(tmp_path: Path) -> None:
     written, built_in = DirectorySource(tmp_path).power("a40"), BuiltinSource().power("a40")
     assert written.time_per_epoch == pytest.approx(list(built_in.time_per_epoch), rel=1e-12)
     assert list(written.power_limit) == list(built_in.power_limit)
+
+
+def test_the_public_traces_are_known_by_their_digests(public_traces: Path) -> None:
+    record = DirectorySource(public_traces).record("v100")
+    assert record.is_public
+    name, *_ = record.files
+    other = SourceRecord.of_files(
+        record.kind, record.path, {**record.files, name: "0" * 64}, record.provenance
+    )
+    assert not other.is_public
+    labelled = SourceRecord.of_files(record.kind, record.path, record.files, Provenance.MODEL)
+    assert not labelled.is_public, "whoever calls them synthetic will have a reason"
+    assert not BuiltinSource().record("v100").is_public

@@ -122,7 +122,7 @@ def facts_in_words(source: SourceRecord) -> str:
     model = source.provenance is Provenance.MODEL
     if source.kind is SourceKind.BUILTIN:
         return f"Simulated from a model, not from measurements: built-in, fitted to public traces ({digest})"
-    if source.kind is SourceKind.CACHE:
+    if source.kind is SourceKind.CACHE or source.is_public:
         return f"Simulated from the public Zeus traces ({digest})"
     where = f"{shortened(PurePath(source.path).name or source.path, 40)} ({digest})"
     return (

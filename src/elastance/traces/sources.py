@@ -85,6 +85,12 @@ class SourceRecord:
             "provenance": self.provenance.value,
         }
 
+    @property
+    def is_public(self) -> bool:
+        """Whether all facts are the published Zeus traces, byte for byte."""
+        published = {file.sha256 for file in PUBLIC_FILES}
+        return self.provenance is Provenance.TRACE and published.issuperset(self.files.values())
+
     def __str__(self) -> str:
         where = {
             SourceKind.BUILTIN: "built-in models (fitted to the public Zeus traces; see `elastance data describe`)",
