@@ -198,3 +198,9 @@ def plain_number(value: float) -> str:
     digits = 0 if abs(value) >= 99.95 else 1 if abs(value) >= 9.995 else 2
     text = f"{round(value, digits) + 0.0:,.{digits}f}"  # adding zero turns -0 into 0
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def signed_number(value: float) -> str:
+    """Return `value` as a whole number with its sign, a true minus: +17, ±0."""
+    whole = round(value)
+    return f"{whole:+d}".replace("-", "\N{MINUS SIGN}") if whole else "±0"
