@@ -21,6 +21,8 @@ VERBS = [
     ("sweep", "recurring"),
     ("sweep", "groups"),
     ("policies",),
+    ("figures", "list"),
+    ("figures", "run"),
 ]
 
 
@@ -33,7 +35,7 @@ def test_every_verb_has_examples(elastance, verb) -> None:
 
 
 @pytest.mark.parametrize(
-    "group", [(), ("simulate",), ("sweep",), ("data",), ("data", "import"), ("data", "synthesize")]
+    "group", [(), ("simulate",), ("sweep",), ("figures",), ("data",), ("data", "import"), ("data", "synthesize")]
 )
 def test_a_group_without_a_verb_shows_its_help(elastance, group) -> None:
     answer = elastance(*group)

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import typer
 
 import elastance
-from elastance.cli import data, policies, simulate, sweep
+from elastance.cli import data, figures, policies, simulate, sweep
 from elastance.errors import ElastanceError
 
 _INTERRUPTED = 130
@@ -33,6 +33,7 @@ app = typer.Typer(
 app.add_typer(simulate.app, name="simulate", short_help="What would happen? Try a decision on traces.")
 app.add_typer(data.app, name="data", short_help="What are the facts? Traces and built-in models.")
 app.add_typer(sweep.app, name="sweep", short_help="Every combination of settings, into one table.")
+app.add_typer(figures.app, name="figures", short_help="What do the papers claim, and does it hold?")
 app.command("policies", short_help="What can decide?")(policies.policies)
 
 
@@ -56,6 +57,7 @@ def root(
                                       nightly job use, and what will it save?
       elastance data list             the jobs and GPUs there are facts about
       elastance policies              what can decide
+      elastance figures list          figures of papers that can be computed anew
 
     \b
     Every verb takes --help, with examples; most take --json, for machines.
