@@ -35,7 +35,8 @@ def test_every_verb_has_examples(elastance, verb) -> None:
 
 
 @pytest.mark.parametrize(
-    "group", [(), ("simulate",), ("sweep",), ("figures",), ("data",), ("data", "import"), ("data", "synthesize")]
+    "group",
+    [(), ("simulate",), ("sweep",), ("figures",), ("data",), ("data", "import"), ("data", "synthesize")],
 )
 def test_a_group_without_a_verb_shows_its_help(elastance, group) -> None:
     answer = elastance(*group)
