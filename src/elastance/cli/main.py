@@ -55,6 +55,8 @@ def root(
     Start here:
       elastance simulate recurring    which batch size and power limit should a
                                       nightly job use, and what will it save?
+      elastance simulate groups       the same for a cluster's overlapping jobs
+      elastance sweep recurring       every combination of settings, one table
       elastance data list             the jobs and GPUs there are facts about
       elastance policies              what can decide
       elastance figures list          figures of papers that can be computed anew
