@@ -188,7 +188,8 @@ def _draw_workload(axes: Axes, rows: Sequence[BetaRow], look: Theme) -> None:
             if row.failed and math.isfinite(row.relative_cost):
                 axes.annotate(
                     f"{row.failed} of {row.failed + row.finished}", (place, row.relative_cost), xytext=(7, 5),
-                    textcoords="offset points", color=colour,
+                    textcoords="offset points", color=colour, zorder=5,
+                    bbox={"facecolor": look.paper, "edgecolor": "none", "alpha": 0.85, "pad": 0.5},
                 )  # fmt: skip
     axes.axhline(1.0, color=look.ink, linewidth=0.8, linestyle=(0, (4, 2)))
     axes.set_xticks(range(len(betas)), ["∞" if math.isinf(beta) else f"{beta:g}" for beta in betas])
