@@ -7,6 +7,7 @@ only: millijoules and milliwatts end where a back end begins.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +16,9 @@ from elastance.errors import NotSupportedError
 
 if TYPE_CHECKING:
     from elastance.runs import Provenance
+
+Clock = Callable[[], float]
+"""A monotonic clock, s; what a test replaces."""
 
 
 class DeviceKind(StrEnum):
