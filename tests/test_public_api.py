@@ -1,5 +1,6 @@
 import importlib
 import pkgutil
+from types import GenericAlias
 
 import pytest
 

@@ -30,6 +30,15 @@ Window = Annotated[int, typer.Option(help="How many of the last runs of a batch 
 Traces = Annotated[Path | None, typer.Option(help="Directory of trace files; see `elastance data list`.")]
 Compat = Annotated[bool, typer.Option("--compat", help="Replay the published simulator, defects included.")]
 Jobs = Annotated[int, typer.Option(help="Worker processes.")]
+Devices = Annotated[
+    str | None,
+    typer.Option(
+        "--devices",
+        help="What to measure, separated by commas: gpu, cpu, dram, all, nvidia:0, amd:0, a GPU's UUID, sim:v100x4,"
+        " replay:FILE. Default: $ELASTANCE_DEVICES, else the GPUs CUDA would see, else the CPU packages.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Plot = Annotated[Path | None, typer.Option(help="Draw the result: .png, .svg or .pdf.")]
 Theme = Annotated[str, typer.Option(help="Colours of the picture: light or dark.")]

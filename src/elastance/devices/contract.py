@@ -90,10 +90,14 @@ class Device(ABC):
     Attributes:
         info: Which device this is.
         counter: Properties of its energy counter; None if it has none and its power must be polled.
+        no_counter_because: Why there is no counter, where the reason is known.
+        power_from_counter: Whether `power_w` is a difference of the counter, so that one cannot check the other.
     """
 
     info: DeviceInfo
     counter: CounterInfo | None = None
+    no_counter_because: str | None = None
+    power_from_counter: bool = False
 
     def energy_j(self) -> float:
         """Return the energy counter, J; it counts from an arbitrary origin and may wrap."""
