@@ -33,8 +33,10 @@ PUBLIC_TRACES, REFERENCE = _shared_data()
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No trace directory and an empty cache, whatever the user has."""
-    monkeypatch.delenv("ELASTANCE_TRACES", raising=False)
+    """No trace directory, no chosen devices, an empty cache and state, whatever the user has."""
+    for variable in ("ELASTANCE_TRACES", "ELASTANCE_DEVICES", "ELASTANCE_POWERCAP"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("ELASTANCE_STATE", str(tmp_path_factory.mktemp("state")))
     monkeypatch.setenv("ELASTANCE_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 

@@ -18,7 +18,7 @@ def test_every_listed_name_exists_and_is_documented(name: str) -> None:
     assert sorted(package.__all__) == sorted(set(package.__all__))
     for public in package.__all__:
         thing = getattr(package, public)
-        if callable(thing):
+        if callable(thing) and not isinstance(thing, GenericAlias):
             assert thing.__doc__, f"{name}.{public}"
 
 

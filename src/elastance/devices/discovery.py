@@ -29,7 +29,7 @@ VARIABLE = "ELASTANCE_DEVICES"
 
 _MADE_UP = ("sim:", "replay:")
 
-_TERM = re.compile(r"gpu|cpu|dram|all|rapl|\d+|(nvidia|amd)(:.*)?|(sim|replay):.*|gpu-.*", re.IGNORECASE)
+_TERM = re.compile(r"gpu|cpu|dram|all|rapl|\d+|(nvidia|amd)(:.+)?|(sim|replay):.*|(?i:gpu-.*)")
 """What begins a term of its own."""
 
 _VENDORS = {"nvidia": "NVIDIA", "amd": "AMD"}
@@ -68,16 +68,16 @@ def split_terms(spec: str) -> list[str]:
     """Split a specification into its terms; what can be no term of its own stays with the sim: or replay: before it.
 
     Raises:
-        InputError: A term is empty.
+        InputError: What should be a term is none.
     """
     terms: list[str] = []
     for part in (part.strip() for part in spec.split(",")):
-        if not part:
-            raise InputError(f"devices {spec!r}: expected {GRAMMAR}")
-        if terms and terms[-1].startswith(_MADE_UP) and not _TERM.fullmatch(part):
+        if _TERM.fullmatch(part):
+            terms.append(part)
+        elif part and terms and terms[-1].startswith(_MADE_UP):
             terms[-1] += f",{part}"
         else:
-            terms.append(part)
+            raise InputError(f"devices {spec!r}: expected {GRAMMAR}")
     return terms
 
 
@@ -155,11 +155,9 @@ class _Search:
             return self._of_kind(DeviceKind.DRAM) or self._missing("no memory counter was found", ("rapl",))
         if term in ("nvidia", "amd"):
             return self._visible(term) or self._missing(f"no {_VENDORS[term]} GPU was found", (term,))
-        if word in ("nvidia", "amd") and which:
+        if which:
             return [self._named(which, (word,))]
-        if term.isdigit() or term.lower().startswith("gpu-"):
-            return [self._named(term, ("nvidia", "amd"))]
-        raise InputError(f"devices {term!r}: expected {GRAMMAR}")
+        return [self._named(term, ("nvidia", "amd"))]
 
     def _named(self, which: str, backends: tuple[str, ...]) -> Candidate:
         """Return the one GPU with this number or this beginning of its UUID."""
@@ -169,7 +167,7 @@ class _Search:
         if which.isdigit():
             matches = [candidate for candidate in known if candidate.info.index == int(which)]
         else:
-            position = find_uuid(which, [candidate.info.id for candidate in known]) if which else None
+            position = find_uuid(which, [candidate.info.id for candidate in known])
             matches = [] if position is None else [known[position]]
         if len(matches) == 1:
             return matches[0]

@@ -7,7 +7,6 @@ holds it once and lets go in `NvidiaGpu.close`.
 from __future__ import annotations
 
 import importlib.metadata
-import logging
 import time
 from contextlib import suppress
 from functools import partial
@@ -20,8 +19,6 @@ from elastance.errors import DeviceError, DeviceLostError, DevicePermissionError
 
 if TYPE_CHECKING:
     from elastance.devices.contract import Clock
-
-_logger = logging.getLogger(__name__)
 
 _COUNTER = CounterInfo(resolution_j=1e-3, period_s=0.1)
 """NVML counts in mJ; it does not say how often. The longest update period of the power sensors behind it is 0.1 s
