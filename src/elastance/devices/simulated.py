@@ -126,7 +126,7 @@ class SimulatedDevice(Device):
         self._limit_w = float(gpu.max_power_w)
         self._period_s = period_s
         self._lost_at_s = math.inf if lost_after_s is None else clock() + lost_after_s
-        rng = np.random.default_rng((seed, index))
+        rng = np.random.default_rng((seed, index, *gpu.name.encode()))
         noises = rng.standard_normal(_NOISES)
         self._noises: list[float] = (1.0 + noise * (noises - noises.mean())).tolist()
         self._offset_s = float(rng.random()) * period_s
