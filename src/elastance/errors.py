@@ -112,6 +112,10 @@ class DevicePermissionError(DeviceError):
     """The user lacks a right; the message names it and how to get it."""
 
 
+class DeviceBusyError(DeviceError):
+    """Another process is using what was asked for."""
+
+
 class DeviceLostError(DeviceError):
     """The device answered before and no longer does."""
 
