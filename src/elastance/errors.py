@@ -92,6 +92,10 @@ class PolicyError(ElastanceError):
     """A policy raised, or chose something that is not on offer."""
 
 
+class MeterError(ElastanceError):
+    """An energy window was begun or ended where that makes no sense."""
+
+
 class ConvergenceError(ElastanceError):
     """A job could not reach its target metric."""
 

@@ -1,5 +1,6 @@
 """Simulated GPUs: exact energy, believable readings, faults on demand; time is a number the test sets."""
 
+import itertools
 import math
 
 import pytest
@@ -235,3 +236,18 @@ def test_a_load_outside_its_range_is_refused() -> None:
     device = v100(Now())
     with pytest.raises(InputError, match="expected 0 to 1"):
         device.load = 1.5
+
+
+@pytest.mark.parametrize("step_s", [0.05, 0.1, 0.25, 1.0])
+@pytest.mark.parametrize("period_s", [0.0, 0.05])
+def test_the_noise_of_neighbouring_readings_is_not_alike(step_s, period_s) -> None:
+    now = Now(1234.5)
+    device = v100(now, period_s=period_s)
+    readings = []
+    for _ in range(1000):
+        now.s += step_s
+        readings.append(device.power_w())
+    mean = sum(readings) / len(readings)
+    noises = [reading - mean for reading in readings]
+    alike = sum(a * b for a, b in itertools.pairwise(noises)) / sum(a * a for a in noises)
+    assert abs(alike) < 0.15

@@ -1,7 +1,7 @@
 """Read the recordings that devices can be replayed from: power logs and power-limit profiles.
 
 A power log is the published monitor's CSV, ``Time,Power[,...]``: UTC with nine decimals, whole milliwatts. A profile
-has ``window_name,elapsed_time,gpu{i}_energy...``: one measured window per power limit, whose name ends in the limit (W).
+is a CSV ``window_name,elapsed_time,gpu{i}_energy...``: one measured window per power limit (W), which ends its name.
 """
 
 from __future__ import annotations

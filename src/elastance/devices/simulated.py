@@ -40,34 +40,42 @@ _HEATING_C_PER_W = 0.2
 _LAG_S = 20.0
 _LEAKAGE_PER_C = 0.001
 _RESOLUTION_J = 0.001
-_NOISES = 4096  # readings until the noise repeats
+_NOISES = 4096  # different ones
+_SCATTER = (
+    2654435761  # an odd number near 2**32 divided by the golden ratio: neighbours in time land far apart
+)
 _MOST = 1024  # devices in one specification
 
 
 class _Phase(NamedTuple):
-    """A time in which neither load nor limit changes."""
+    """A time in which neither load nor limit changes; `excess_c` is how much warmer than settled it began."""
 
     start_s: float
     energy_j: float
-    temperature_c: float
     settled_w: float
+    excess_c: float = 0.0
 
-    @property
-    def settled_c(self) -> float:
-        return _AMBIENT_C + _HEATING_C_PER_W * self.settled_w
+    def excess_at(self, now_s: float) -> float:
+        if not self.excess_c:
+            return 0.0
+        return self.excess_c * math.exp(-max(0.0, now_s - self.start_s) / _LAG_S)
 
     def temperature_at(self, now_s: float) -> float:
-        decay = math.exp(-max(0.0, now_s - self.start_s) / _LAG_S)
-        return self.settled_c + (self.temperature_c - self.settled_c) * decay
+        return _settled_c(self.settled_w) + self.excess_at(now_s)
 
     def power_at(self, now_s: float) -> float:
-        return self.settled_w * (1.0 + _LEAKAGE_PER_C * (self.temperature_at(now_s) - self.settled_c))
+        return self.settled_w * (1.0 + _LEAKAGE_PER_C * self.excess_at(now_s))
 
     def energy_at(self, now_s: float) -> float:
-        elapsed_s = now_s - self.start_s
-        lag_s = _LAG_S * -math.expm1(-max(0.0, elapsed_s) / _LAG_S)
-        excess_c = self.temperature_c - self.settled_c
-        return self.energy_j + self.settled_w * (elapsed_s + _LEAKAGE_PER_C * excess_c * lag_s)
+        energy_j = self.energy_j + self.settled_w * (now_s - self.start_s)
+        if not self.excess_c:
+            return energy_j
+        lag_s = _LAG_S * -math.expm1(-max(0.0, now_s - self.start_s) / _LAG_S)
+        return energy_j + self.settled_w * _LEAKAGE_PER_C * self.excess_c * lag_s
+
+
+def _settled_c(settled_w: float) -> float:
+    return _AMBIENT_C + _HEATING_C_PER_W * settled_w
 
 
 class SimulatedDevice(Device):
@@ -130,9 +138,7 @@ class SimulatedDevice(Device):
         noises = rng.standard_normal(_NOISES)
         self._noises: list[float] = (1.0 + noise * (noises - noises.mean())).tolist()
         self._offset_s = float(rng.random()) * period_s
-        settled_w = self._settled_w()
-        settled_c = _AMBIENT_C + _HEATING_C_PER_W * settled_w
-        self._phases = (_Phase(clock(), 1e4 * float(rng.random()), settled_c, settled_w),)
+        self._phases = (_Phase(clock(), 1e4 * float(rng.random()), self._settled_w()),)
 
     @property
     def load(self) -> float:
@@ -147,7 +153,7 @@ class SimulatedDevice(Device):
 
     def energy_j(self) -> float:
         """Return the counter at its last update, J."""
-        updated_s = self._updated(self._now())
+        updated_s = self._updated()
         if self.counter is None:
             raise self._cannot("has no energy counter")
         energy_j = math.floor(self._phase_at(updated_s).energy_at(updated_s) / _RESOLUTION_J) * _RESOLUTION_J
@@ -155,8 +161,8 @@ class SimulatedDevice(Device):
 
     def power_w(self) -> float:
         """Return the power at the last update, with noise, W."""
-        updated_s = self._updated(self._now())
-        noise = self._noises[hash(updated_s) % _NOISES]
+        updated_s = self._updated()
+        noise = self._noises[(int(updated_s * 1e6) * _SCATTER >> 16) % _NOISES]
         return round(self._phase_at(updated_s).power_at(updated_s) * noise, 3)
 
     def true_energy_j(self) -> float:
@@ -217,12 +223,13 @@ class SimulatedDevice(Device):
             raise DeviceLostError(f"{self.info.name} ({self.info.id}) is gone (simulated: lost)")
         return now_s
 
-    def _updated(self, now_s: float) -> float:
+    def _updated(self) -> float:
         """When counter and power were last updated."""
+        now_s = self._now()
         if self._period_s == 0.0:
             return now_s
-        periods = math.floor((now_s - self._offset_s) / self._period_s)
-        return periods * self._period_s + self._offset_s
+        # From the number of the update: all readings between two updates are to be equal to the last bit.
+        return (now_s - self._offset_s) // self._period_s * self._period_s + self._offset_s
 
     def _settled_w(self) -> float:
         idle_w = IDLE_POWER_W[self._gpu.name]
@@ -232,11 +239,14 @@ class SimulatedDevice(Device):
 
     def _phase_at(self, now_s: float) -> _Phase:
         phases = self._phases
+        if phases[0].start_s <= now_s:
+            return phases[0]
         return next((phase for phase in phases if phase.start_s <= now_s), phases[-1])
 
     def _begin_phase(self) -> None:
-        now_s, last = self._clock(), self._phases[0]
-        phase = _Phase(now_s, last.energy_at(now_s), last.temperature_at(now_s), self._settled_w())
+        now_s, last, settled_w = self._clock(), self._phases[0], self._settled_w()
+        excess_c = last.temperature_at(now_s) - _settled_c(settled_w)
+        phase = _Phase(now_s, last.energy_at(now_s), settled_w, excess_c)
         # Counter and power may still have to show a time before the change: one period is kept.
         kept = [earlier for earlier in self._phases if earlier.start_s > now_s - self._period_s]
         kept += self._phases[len(kept) : len(kept) + 1]
