@@ -80,6 +80,10 @@ class TraceError(InputError):
         super().__init__(f"{place}: {message}")
 
 
+class PowerLogError(TraceError):
+    """A power log that cannot be used; `row` counts its lines from 1, the header."""
+
+
 class DownloadError(ElastanceError):
     """A public trace could not be fetched, or what arrived is not what was published."""
 

@@ -1,5 +1,7 @@
 """Energy windows over devices, power recordings and their analysis, and power limits that are always restored."""
 
+from __future__ import annotations
+
 from elastance.measure.limits import (
     LimitChange,
     PowerLimitHold,
@@ -8,12 +10,23 @@ from elastance.measure.limits import (
     restore_abandoned_limits,
     set_standing_limit,
 )
+from elastance.measure.log_reading import read_power_log
+from elastance.measure.power_log import LogSummary, PowerLog, energy, mean_power, summarize
+from elastance.measure.trapezoid import PowerIntegral, trapezoid_j
 
 __all__ = [
     "LimitChange",
+    "LogSummary",
+    "PowerIntegral",
     "PowerLimitHold",
+    "PowerLog",
+    "energy",
+    "mean_power",
     "power_limit",
+    "read_power_log",
     "reset_limit",
     "restore_abandoned_limits",
     "set_standing_limit",
+    "summarize",
+    "trapezoid_j",
 ]
