@@ -10,9 +10,9 @@ from elastance.measure.limits import (
     restore_abandoned_limits,
     set_standing_limit,
 )
-from elastance.measure.log_reading import read_power_log
-from elastance.measure.power_log import LogSummary, PowerLog, energy, mean_power, summarize
+from elastance.measure.log_analysis import LogSummary, energy, mean_power, summarize
 from elastance.measure.trapezoid import PowerIntegral, trapezoid_j
+from elastance.traces.power_log import PowerLog, read_power_log
 
 __all__ = [
     "LimitChange",

@@ -1,7 +1,8 @@
 """Read power logs: the published monitor's CSV, plain or compressed, and Parquet with the same columns.
 
 A log may be read while it is written: a last line without its newline is dropped and said so (`PowerLog.torn`). Any
-other line that is not well formed is an error with its number.
+other line that is not well formed is an error with its number. Times are whole nanoseconds: as floats, seconds since
+1970 would resolve 238 ns only.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from __future__ import annotations
 import gzip
 import lzma
 import zlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from elastance.errors import InputError, PowerLogError
-from elastance.measure.log_lines import MalformedLineError, parse_lines, parse_regular_lines
-from elastance.measure.power_log import PowerLog
+from elastance.traces.power_log_lines import MalformedLineError, parse_lines, parse_regular_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -34,6 +35,32 @@ _EXPECTED = f"expected {','.join(REQUIRED)} and then any of {','.join(OPTIONAL)}
 
 _BLOCK = 1 << 20
 """Bytes parsed at once: a few of these fit in a processor's cache."""
+
+
+@dataclass(frozen=True)
+class PowerLog:
+    """The samples of one device, in order of time; read one with `read_power_log`.
+
+    Attributes:
+        path: Where it was read from.
+        time_ns: When each sample was taken, ns since 1970 (UTC).
+        power_w: Power, W.
+        temperature_c: Temperature, °C; None if it was not recorded.
+        clock_hz: Clock of the compute units, Hz; None if it was not recorded.
+        memory_bytes: Memory in use, bytes; None if it was not recorded.
+        torn: Whether the last line lacked its newline, and was dropped.
+    """
+
+    path: Path
+    time_ns: NDArray[np.int64]
+    power_w: NDArray[np.float64]
+    temperature_c: NDArray[np.float64] | None = None
+    clock_hz: NDArray[np.float64] | None = None
+    memory_bytes: NDArray[np.int64] | None = None
+    torn: bool = False
+
+    def __len__(self) -> int:
+        return len(self.time_ns)
 
 
 def read_power_log(path: Path, *, on_progress: Callable[[int], None] | None = None) -> PowerLog:

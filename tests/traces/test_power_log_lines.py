@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elastance.measure.log_lines import MalformedLineError, parse_lines, parse_regular_lines
+from elastance.traces.power_log_lines import MalformedLineError, parse_lines, parse_regular_lines
 
 HEADER = ["Time", "Power", "Temp", "SMFreq", "Mem"]
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,49 +1,17 @@
-"""A power log: what a power monitor recorded, and the energy in it.
-
-Times are whole nanoseconds: as floats, seconds since 1970 would resolve 238 ns only.
-"""
+"""The energy in a power log, or in a window of it."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from elastance.errors import InputError, PowerLogError
 from elastance.measure.trapezoid import trapezoid_j
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-
-@dataclass(frozen=True)
-class PowerLog:
-    """The samples of one device, in order of time; read one with `elastance.measure.read_power_log`.
-
-    Attributes:
-        path: Where it was read from.
-        time_ns: When each sample was taken, ns since 1970 (UTC).
-        power_w: Power, W.
-        temperature_c: Temperature, °C; None if it was not recorded.
-        clock_hz: Clock of the compute units, Hz; None if it was not recorded.
-        memory_bytes: Memory in use, bytes; None if it was not recorded.
-        torn: Whether the last line lacked its newline, and was dropped.
-    """
-
-    path: Path
-    time_ns: NDArray[np.int64]
-    power_w: NDArray[np.float64]
-    temperature_c: NDArray[np.float64] | None = None
-    clock_hz: NDArray[np.float64] | None = None
-    memory_bytes: NDArray[np.int64] | None = None
-    torn: bool = False
-
-    def __len__(self) -> int:
-        return len(self.time_ns)
+from elastance.traces.power_log import PowerLog, read_power_log
 
 
 class LogSummary(NamedTuple):
@@ -104,8 +72,6 @@ def summarize(log: PowerLog | Path | str, start: float | None = None, end: float
         InputError: `start` is not before `end`.
     """
     if not isinstance(log, PowerLog):
-        from elastance.measure.log_reading import read_power_log
-
         log = read_power_log(Path(log))
     if len(log) < 2:
         raise PowerLogError(
