@@ -104,6 +104,10 @@ class ConvergenceError(ElastanceError):
     """A job could not reach its target metric."""
 
 
+class RecordingError(ElastanceError):
+    """What is being recorded cannot be written any longer."""
+
+
 class DeviceError(ElastanceError):
     """A device could not be read or set."""
 
