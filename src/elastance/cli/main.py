@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import typer
 
 import elastance
-from elastance.cli import data, figures, policies, simulate, sweep
+from elastance.cli import data, energy, figures, policies, record, simulate, sweep
 from elastance.errors import ElastanceError
 
 _INTERRUPTED = 130
@@ -34,6 +34,8 @@ app.add_typer(simulate.app, name="simulate", short_help="What would happen? Try 
 app.add_typer(data.app, name="data", short_help="What are the facts? Traces and built-in models.")
 app.add_typer(sweep.app, name="sweep", short_help="Every combination of settings, into one table.")
 app.add_typer(figures.app, name="figures", short_help="What do the papers claim, and does it hold?")
+app.command("record", short_help="Write down the power that devices draw.")(record.record)
+app.command("energy", short_help="Energy and mean power in power logs.")(energy.energy)
 app.command("policies", short_help="What can decide?")(policies.policies)
 
 
