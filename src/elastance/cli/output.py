@@ -52,6 +52,13 @@ def counting(what: str) -> Generator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
+def show_failures_ourselves() -> None:
+    """Keep warnings of the library off the screen, for a command that shows them its own way."""
+    import logging
+
+    logging.getLogger("elastance").addHandler(logging.NullHandler())
+
+
 def print_json(document: Any) -> None:  # noqa: ANN401
     """Print one JSON document."""
     print(json.dumps(document, indent=2, allow_nan=False))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import select
 import signal
 import socket
+import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -24,6 +28,7 @@ class Stopper:
     def __init__(self) -> None:
         self._heard, self._told = socket.socketpair()
         self._told.setblocking(False)
+        self._keyboard: int | None = None
         self.stopped = False
 
     def stop(self) -> None:
@@ -33,14 +38,51 @@ class Stopper:
 
     def wait(self, seconds: float) -> bool:
         """Wait `seconds`; return at once, with True, when told to stop."""
-        if not self.stopped and seconds > 0:
-            select.select([self._heard], [], [], seconds)
+        until = time.monotonic() + seconds
+        while not self.stopped and (left := until - time.monotonic()) > 0:
+            heard = [self._heard] if self._keyboard is None else [self._heard, self._keyboard]
+            if self._keyboard in select.select(heard, [], [], left)[0]:
+                self._on_key()
         return self.stopped
+
+    @contextmanager
+    def stopping_on_q(self) -> Generator[None, None, None]:
+        """Stop when q is typed, while the block runs; where standard input is a terminal that can do it."""
+        keyboard = _terminal()
+        if keyboard is None:
+            yield
+            return
+        import termios
+        import tty
+
+        before = termios.tcgetattr(keyboard)
+        tty.setcbreak(keyboard)
+        self._keyboard = keyboard
+        try:
+            yield
+        finally:
+            self._keyboard = None
+            termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
+
+    def _on_key(self) -> None:
+        assert self._keyboard is not None
+        keys = os.read(self._keyboard, 64)
+        if not keys:  # the terminal is gone
+            self._keyboard = None
+        elif b"q" in keys.lower():
+            self.stop()
 
     def close(self) -> None:
         """Let go of the sockets."""
         self._heard.close()
         self._told.close()
+
+
+def _terminal() -> int | None:
+    """File descriptor of standard input, if it is a terminal that can give single keys."""
+    if importlib.util.find_spec("termios") is None or not sys.stdin.isatty():  # there is none on Windows
+        return None
+    return sys.stdin.fileno()
 
 
 @contextmanager
