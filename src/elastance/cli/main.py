@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import typer
 
 import elastance
-from elastance.cli import data, energy, figures, policies, record, simulate, sweep
+from elastance.cli import data, energy, export, figures, policies, record, simulate, sweep, top
 from elastance.errors import ElastanceError
 
 _INTERRUPTED = 130
@@ -36,6 +36,8 @@ app.add_typer(sweep.app, name="sweep", short_help="Every combination of settings
 app.add_typer(figures.app, name="figures", short_help="What do the papers claim, and does it hold?")
 app.command("record", short_help="Write down the power that devices draw.")(record.record)
 app.command("energy", short_help="Energy and mean power in power logs.")(energy.energy)
+app.command("top", short_help="Watch power, temperature and joules.")(top.top)
+app.command("export", short_help="Joules and watts for Prometheus.")(export.export)
 app.command("policies", short_help="What can decide?")(policies.policies)
 
 
