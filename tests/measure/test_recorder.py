@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from elastance.errors import (
     DeviceError,
     DeviceLostError,
     InputError,
+    MissingExtraError,
     NotSupportedError,
     RecordingError,
     UnknownNameError,
@@ -326,3 +328,12 @@ def test_the_manifest_says_which_device(world: World, output: Path) -> None:
         manifest_path(output).write_text(broken)
         with pytest.raises(InputError, match="is no note of a recording"):
             read_manifest(output)
+
+
+def test_parquet_without_polars_is_refused_at_once(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(MissingExtraError, match=r"power\.parquet: writing Parquet needs the extra 'parquet'"):
+        world.record(world.devices(), tmp_path / "power.parquet")
+    assert list(tmp_path.iterdir()) == []

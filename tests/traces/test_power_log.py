@@ -2,12 +2,13 @@
 
 import gzip
 import lzma
+import sys
 from pathlib import Path
 
 import polars
 import pytest
 
-from elastance.errors import PowerLogError
+from elastance.errors import MissingExtraError, PowerLogError
 from elastance.traces.power_log import OPTIONAL, read_power_log
 from made_up_logs import SECOND, START, eleven_seconds, make_log
 
@@ -126,3 +127,9 @@ def test_parquet_of_another_kind_is_explained(log_file: Path, tmp_path: Path) ->
     timed.with_columns(polars.lit(None, polars.Int64).alias("Power")).write_parquet(path)
     with pytest.raises(PowerLogError, match="column Power: has cells without a value"):
         read_power_log(path)
+
+
+def test_parquet_without_polars_says_what_to_install(log_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(MissingExtraError, match="reading Parquet needs the extra 'parquet'"):
+        read_power_log(log_file.with_suffix(".parquet"))

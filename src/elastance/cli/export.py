@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from elastance.cli import options  # noqa: TC001 (Typer needs the types of options at run time)
-from elastance.errors import InputError
+from elastance.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ def export(
         from elastance.measure.prometheus import Exporter
         from elastance.measure.prometheus import dashboard as grafana_dashboard
     except ImportError:
-        raise InputError("export needs the extra 'prometheus': pip install 'elastance[prometheus]'") from None
+        raise MissingExtraError("export", "prometheus") from None
     if dashboard:
         print(grafana_dashboard(), end="")
         return

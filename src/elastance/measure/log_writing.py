@@ -7,7 +7,7 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from elastance.errors import InputError, RecordingError
+from elastance.errors import InputError, MissingExtraError, RecordingError
 from elastance.files import check_writable, replacing
 
 if TYPE_CHECKING:
@@ -141,9 +141,7 @@ def check_output(path: Path, *, replace: bool = False) -> Path:
             f"{path}: a compressed file would be lost if it were cut short; compress it afterwards"
         )
     if path.suffix == ".parquet" and importlib.util.find_spec("polars") is None:
-        raise InputError(
-            f"{path}: writing Parquet needs the extra 'parquet': pip install 'elastance[parquet]'"
-        )
+        raise MissingExtraError(f"{path}: writing Parquet", "parquet")
     for file in (path, path.with_name(path.name + PARTIAL)):
         if file.is_file() and not replace:
             raise InputError(f"{file}: is there already; give another name, or --force to overwrite it")

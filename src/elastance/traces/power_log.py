@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from elastance.errors import InputError, PowerLogError
+from elastance.errors import MissingExtraError, PowerLogError
 from elastance.traces.power_log_lines import MalformedLineError, parse_lines, parse_regular_lines
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def read_power_log(path: Path, *, on_progress: Callable[[int], None] | None = No
 
     Raises:
         PowerLogError: The file is missing or unreadable, a line is malformed, or time runs backwards.
-        InputError: It is Parquet, and polars is not installed.
+        MissingExtraError: It is Parquet, and polars is not installed.
     """
     try:
         if path.suffix == ".parquet":
@@ -171,9 +171,7 @@ def _read_parquet(path: Path) -> tuple[list[str], Columns]:
     try:
         import polars
     except ImportError:
-        raise InputError(
-            f"{path}: reading Parquet needs the extra 'parquet': pip install 'elastance[parquet]'"
-        ) from None
+        raise MissingExtraError(f"{path}: reading Parquet", "parquet") from None
     path.stat()  # for the plain complaint about a file that is missing
     try:
         frame = polars.read_parquet(path)
