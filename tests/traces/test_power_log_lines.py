@@ -106,3 +106,10 @@ def test_the_sample_is_read_as_the_csv_module_reads_it(public_traces) -> None:
     assert fast is not None
     assert fast[0].tolist() == [np.datetime64(row["Time"], "ns").astype(np.int64) for row in rows]
     assert fast[1].tolist() == [int(row["Power"]) for row in rows]
+
+
+def test_a_line_broken_in_two_is_no_regular_line() -> None:
+    block = b"2022-07-13 02:07:36.708783111,32402\n41\n"
+    assert parse_regular_lines(block, 3) is None
+    with pytest.raises(MalformedLineError, match="2 cells where the header has 3"):
+        parse_lines(block, HEADER[:3])
