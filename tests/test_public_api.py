@@ -24,9 +24,9 @@ def test_every_listed_name_exists_and_is_documented(name: str) -> None:
 
 def test_the_top_level_names() -> None:
     assert set(elastance.__all__) == {
-        "GPUS", "WORKLOADS", "Comparison", "ElastanceError", "EtaCost", "GpuType", "InputError", "Job", "Outcome",
-        "Problem", "Provenance", "RunRecord", "Workload", "__version__", "find_gpu", "find_policy", "find_source",
-        "find_workload", "registered_policies", "simulate_recurring",
+        "GPUS", "WORKLOADS", "Comparison", "ElastanceError", "EnergyMeter", "EtaCost", "GpuType", "InputError", "Job",
+        "Measurement", "Outcome", "Problem", "Provenance", "RunRecord", "Workload", "__version__", "find_devices",
+        "find_gpu", "find_policy", "find_source", "find_workload", "registered_policies", "simulate_recurring",
     }  # fmt: skip
     assert set(dir(elastance)) == set(elastance.__all__)
 

@@ -7,6 +7,12 @@ The simulator in three lines::
     comparison = elastance.simulate_recurring("librispeech", "v100", seeds=range(10))
     print(comparison["zeus"].spread("energy_saving"))
 
+A measurement in three::
+
+    with elastance.EnergyMeter() as meter, meter.window("epoch") as epoch:
+        train()
+    print(epoch.measurement.energy_j, "J")
+
 Names are imported when first used, so that ``import elastance`` itself costs next to nothing.
 """
 
@@ -18,8 +24,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from elastance.catalog import GPUS, WORKLOADS, GpuType, Workload, find_gpu, find_workload
     from elastance.cost import EtaCost
+    from elastance.devices import find_devices
     from elastance.errors import ElastanceError, InputError
     from elastance.job import Job
+    from elastance.measure import EnergyMeter, Measurement
     from elastance.policies import Outcome, Problem, find_policy, registered_policies
     from elastance.runs import Provenance, RunRecord
     from elastance.simulate import Comparison, simulate_recurring
@@ -32,15 +40,18 @@ _HOMES = {
     "WORKLOADS": "catalog",
     "Comparison": "simulate",
     "ElastanceError": "errors",
+    "EnergyMeter": "measure",
     "EtaCost": "cost",
     "GpuType": "catalog",
     "InputError": "errors",
     "Job": "job",
+    "Measurement": "measure",
     "Outcome": "policies",
     "Problem": "policies",
     "Provenance": "runs",
     "RunRecord": "runs",
     "Workload": "catalog",
+    "find_devices": "devices",
     "find_gpu": "catalog",
     "find_policy": "policies",
     "find_source": "traces",
@@ -54,16 +65,19 @@ __all__ = [
     "WORKLOADS",
     "Comparison",
     "ElastanceError",
+    "EnergyMeter",
     "EtaCost",
     "GpuType",
     "InputError",
     "Job",
+    "Measurement",
     "Outcome",
     "Problem",
     "Provenance",
     "RunRecord",
     "Workload",
     "__version__",
+    "find_devices",
     "find_gpu",
     "find_policy",
     "find_source",

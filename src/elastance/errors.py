@@ -100,6 +100,18 @@ class MeterError(ElastanceError):
     """An energy window was begun or ended where that makes no sense."""
 
 
+class CommandMissingError(InputError):
+    """There is no such command; leaves with the status of a shell in that case."""
+
+    exit_status: ClassVar[int] = 127
+
+
+class CommandUnusableError(InputError):
+    """The command cannot be executed; leaves with the status of a shell in that case."""
+
+    exit_status: ClassVar[int] = 126
+
+
 class ConvergenceError(ElastanceError):
     """A job could not reach its target metric."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 VERBS = [
+    ("measure",),
     ("simulate", "recurring"),
     ("data", "list"),
     ("data", "describe"),

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import typer
 
 import elastance
-from elastance.cli import data, energy, export, figures, policies, record, simulate, sweep, top
+from elastance.cli import data, energy, export, figures, measure, policies, record, simulate, sweep, top
 from elastance.errors import ElastanceError
 
 _INTERRUPTED = 130
@@ -34,6 +34,11 @@ app.add_typer(simulate.app, name="simulate", short_help="What would happen? Try 
 app.add_typer(data.app, name="data", short_help="What are the facts? Traces and built-in models.")
 app.add_typer(sweep.app, name="sweep", short_help="Every combination of settings, into one table.")
 app.add_typer(figures.app, name="figures", short_help="What do the papers claim, and does it hold?")
+app.command(
+    "measure",
+    short_help="Run a command and say what energy it took.",
+    context_settings={"allow_interspersed_args": False},
+)(measure.measure)
 app.command("record", short_help="Write down the power that devices draw.")(record.record)
 app.command("energy", short_help="Energy and mean power in power logs.")(energy.energy)
 app.command("top", short_help="Watch power, temperature and joules.")(top.top)
@@ -61,6 +66,7 @@ def root(
                                       nightly job use, and what will it save?
       elastance simulate groups       the same for a cluster's overlapping jobs
       elastance sweep recurring       every combination of settings, one table
+      elastance measure -- COMMAND    what energy does a command take?
       elastance data list             the jobs and GPUs there are facts about
       elastance policies              what can decide
       elastance figures list          figures of papers that can be computed anew

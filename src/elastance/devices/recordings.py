@@ -1,7 +1,7 @@
 """Read the recordings that devices can be replayed from: power logs and power-limit profiles.
 
-A power log is the published monitor's CSV, ``Time,Power[,...]``: UTC with nine decimals, whole milliwatts. A profile
-is a CSV ``window_name,elapsed_time,gpu{i}_energy...``: one measured window per power limit (W), which ends its name.
+A power log is what `elastance.traces.power_log` reads. A profile is a CSV
+``window_name,elapsed_time,gpu{i}_energy...``: one measured window per power limit (W), which ends its name.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import csv
 import logging
 import math
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from elastance.errors import InputError
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_LOG_HEADER = ["Time", "Power"]
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\.(\d{9})")
 _ENERGY = re.compile(r"gpu(\d+)_energy")
 _LIMIT = re.compile(r"(?:.*_)?(\d+(?:\.\d+)?)")
 
@@ -58,49 +55,26 @@ def read_recording(path: Path) -> PowerSamples | Profile:
         InputError: It cannot be read, or is neither; the message names file and row.
     """
     try:
-        text = path.read_text("utf-8-sig")
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            header = next(csv.reader([file.readline(1000)]))
+            if not {"window_name", "elapsed_time"} <= set(header):
+                return _power_samples(path)
+            rows = [(number, row) for number, row in enumerate(csv.reader(file), start=2) if row]
     except OSError as error:
         raise InputError(f"{path}: cannot be replayed: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: cannot be replayed: it is not a text file") from None
-    rows = [(number, row) for number, row in enumerate(csv.reader(text.splitlines()), start=1) if row]
-    header = rows[0][1] if rows else []
-    if header[:2] == _LOG_HEADER:
-        if not text.endswith("\n"):
-            _log.warning("%s: the last line is torn and was left out", path)
-            rows.pop()
-        return _power_samples(path, rows[1:])
-    if {"window_name", "elapsed_time"} <= set(header):
-        return _profile(path, header, rows[1:])
-    raise InputError(
-        f"{path}: cannot be replayed: expected a power log (Time,Power,...) or a power-limit profile"
-        " (window_name,elapsed_time,gpu0_energy,...)"
-    )
+    return _profile(path, header, rows)
 
 
-def _power_samples(path: Path, rows: Sequence[tuple[int, list[str]]]) -> PowerSamples:
-    times_ns: list[int] = []
-    powers_w: list[float] = []
-    for number, row in rows:
-        stamp = _TIME.fullmatch(row[0])
-        if stamp is None or len(row) < len(_LOG_HEADER) or not row[1].isdecimal():
-            raise InputError(
-                f"{path}, row {number}: expected YYYY-MM-DD HH:MM:SS.nnnnnnnnn and whole milliwatts, got {row}"
-            )
-        try:
-            second = datetime.fromisoformat(stamp[1]).replace(tzinfo=UTC)
-        except ValueError:
-            raise InputError(f"{path}, row {number}: there is no time {stamp[1]}") from None
-        time_ns = int(second.timestamp()) * 10**9 + int(stamp[2])
-        if times_ns and time_ns <= times_ns[-1]:
-            raise InputError(f"{path}, row {number}: time does not move forward from the row before")
-        times_ns.append(time_ns)
-        powers_w.append(int(row[1]) / 1e3)
-    if len(times_ns) < 2:
-        raise InputError(
-            f"{path}: cannot be replayed: it has {len(times_ns)} sample(s), at least 2 are needed"
-        )
-    return PowerSamples([(time_ns - times_ns[0]) / 1e9 for time_ns in times_ns], powers_w)
+def _power_samples(path: Path) -> PowerSamples:
+    from elastance.traces.power_log import read_power_log
+
+    log = read_power_log(path)
+    if log.torn:
+        _log.warning("%s: the last line is torn and was left out", path)
+    times_s: list[float] = ((log.time_ns - log.time_ns[:1]) / 1e9).tolist()
+    if not times_s or not times_s[-1]:
+        raise InputError(f"{path}: cannot be replayed: it needs samples of at least 2 times")
+    return PowerSamples(times_s, log.power_w.tolist())
 
 
 def _profile(path: Path, header: list[str], rows: Sequence[tuple[int, list[str]]]) -> Profile:

@@ -13,6 +13,8 @@ from elastance.measure.limits import (
     restore_abandoned_limits,
     set_standing_limit,
 )
+from elastance.measure.measurement import DeviceEnergy, EnergyProvenance, Measurement
+from elastance.measure.meter import EnergyMeter
 from elastance.measure.trapezoid import PowerIntegral, trapezoid_j
 
 if TYPE_CHECKING:
@@ -30,8 +32,12 @@ _HOMES = {
 }
 
 __all__ = [
+    "DeviceEnergy",
+    "EnergyMeter",
+    "EnergyProvenance",
     "LimitChange",
     "LogSummary",
+    "Measurement",
     "PowerIntegral",
     "PowerLimitHold",
     "PowerLog",

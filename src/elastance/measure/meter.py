@@ -51,10 +51,10 @@ class EnergyMeter:
                 train()
             print(epoch.measurement.energy_j)
 
-    A device with an energy counter is read at the edges of a window and every ten seconds; the power of any other is
-    polled by one thread, which exists only while windows are open and a second longer. Windows that open or close
-    together share readings. May be used from several threads, but only in the process it was made in: a child made by
-    `os.fork` has no such thread, and drivers do not survive a fork.
+    A device with an energy counter is read at the edges of a window and once a second; the power of any other is
+    polled. One thread does that, which exists only while windows are open and a second longer. Windows share their
+    readings. May be used from several threads, but only in the process it was made in: a child made by `os.fork` has
+    no such thread, and drivers do not survive a fork.
 
     Args:
         devices: Devices, or what `elastance.find_devices` finds by this specification; those it finds are closed with

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ASSUMED_PERIOD_S = 0.1
 """Update period of a counter or power reading that does not tell its own, s."""
 
-_CHECKPOINT_S = 10.0  # how much of a window a device that disappears may take with it
+_CHECKPOINT_S = 1.0  # how much of a window a device that disappears may take with it
 _PLAUSIBLE_W = 2000.0  # no device draws more; says how soon a counter can wrap
 _LONG_GAP = 3  # intervals
 _SHORT_WINDOW = 2  # periods
@@ -158,7 +158,7 @@ class EnergySource(ABC):
         except (DeviceError, OSError) as error:
             self.failure = str(error)
             if not self._warned:
-                _log.warning("%s", error)
+                _log.warning("%s; what it consumes meanwhile is missing", error)
                 self._warned = True
             for track in self._open:
                 track.failure = self.failure
