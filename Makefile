@@ -5,10 +5,10 @@ BENCH := benchmarks/.venv
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench models clean
+.PHONY: help setup demo test lint format bench bench-measure models clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: .venv/.ready ## Create .venv with the command and all that the tests need
 
@@ -37,6 +37,9 @@ format: setup ## Rewrite the code in the house style
 
 bench: $(BENCH)/.ready ## Compare speed with the published simulator, side by side (needs the public traces)
 	$(BENCH)/bin/python benchmarks/compare_with_zeus.py $(ARGS)
+
+bench-measure: $(BENCH)/.ready ## Compare what measuring costs with the published monitor and codecarbon
+	$(BENCH)/bin/python benchmarks/measure_overhead.py
 
 $(BENCH)/.ready: benchmarks/requirements.txt constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(BENCH)

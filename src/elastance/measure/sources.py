@@ -109,6 +109,7 @@ class EnergySource(ABC):
     Attributes:
         cadence_s: How often the device should be read while a window is open, s.
         due_s: When it should be read next.
+        failure: Why the last reading failed; None if it did not.
     """
 
     method: Provenance
@@ -117,21 +118,24 @@ class EnergySource(ABC):
         self.device = device
         self.cadence_s = cadence_s
         self.due_s = 0.0
+        self.failure: str | None = None
         self._info = device.info
         self._made_by = device.info.provenance
         self._resolution_j = device.counter.resolution_j if device.counter is not None else None
         self._clock = clock
-        self._last: tuple[float, float] | None = None
+        self._last_s = 0.0
+        self._last_value: float | None = None
         self._open: list[Track] = []
         self._warned = False
 
     def begin(self) -> Track:
         """Begin a window: read the device."""
         self.sample()
-        track = Track(self._clock())
-        if self._last is not None and self.failure is None:
-            track.add(self._last[0], None)
+        if self.failure is None:
+            track = Track(self._last_s)
+            track.add(self._last_s, None)
         else:
+            track = Track(self._clock())
             track.failure = self.failure
         self._open.append(track)
         return track
@@ -145,9 +149,6 @@ class EnergySource(ABC):
     def cancel(self, track: Track) -> None:
         """Forget a window."""
         self._open.remove(track)
-
-    failure: str | None = None
-    """Why the last reading failed; None if it did not."""
 
     def sample(self) -> None:
         """Read the device for all open windows; a failure is remembered, not raised."""
@@ -163,15 +164,22 @@ class EnergySource(ABC):
             for track in self._open:
                 track.failure = self.failure
             return
-        self.failure = step = None
-        if self._last is not None:
-            elapsed_s = now_s - self._last[0]
-            step = self._step(elapsed_s, self._last[1], value)
-            if elapsed_s < 0.0:
-                step = step._replace(problem=f"the clock ran back by {-elapsed_s:g} s; it must be monotonic")
-        self._last = (now_s, value)
-        for track in self._open:
-            track.add(now_s, step)
+        self.failure = None
+        if self._open:
+            step = self._since(self._last_s, self._last_value, now_s, value)
+            for track in self._open:
+                track.add(now_s, step)
+        self._last_s, self._last_value = now_s, value
+
+    def _since(self, before_s: float, before: float | None, now_s: float, now: float) -> Step | None:
+        if before is None:
+            return None
+        step = self._step(now_s - before_s, before, now)
+        if now_s < before_s:
+            return step._replace(
+                problem=f"the clock ran back by {before_s - now_s:g} s; it must be monotonic"
+            )
+        return step
 
     @abstractmethod
     def _read(self) -> float:
@@ -250,6 +258,7 @@ class CounterSource(EnergySource):
         super().__init__(device, clock, max(interval_s, min(_CHECKPOINT_S, soonest_s)))
         self._counter = counter
         self._period_s = ASSUMED_PERIOD_S if counter.period_s is None else counter.period_s
+        self._short_note = f"shorter than the counter's update period, {self._period_s:g} s"
 
     def _read(self) -> float:
         return self.device.energy_j()
@@ -277,7 +286,7 @@ class CounterSource(EnergySource):
             reading_w = self._power_w()
             power_w = max((w for w in (power_w, reading_w) if w is not None), default=None)
         if time_s < self._period_s:
-            notes.append(f"shorter than the counter's update period, {self._period_s:g} s")
+            notes.append(self._short_note)
         if power_w is None:
             return None, notes
         return self._counter.resolution_j + self._period_s * power_w, notes
