@@ -322,6 +322,25 @@ def test_a_device_that_answers_late_is_a_part() -> None:
     assert result.problem == "read for the last 2.9 s only"
 
 
+def test_whatever_a_back_end_raises_ends_no_training() -> None:
+    now = Now()
+    odd, even = Gauge(0), Gauge(1)
+    meter = meter_of(odd, even, now=now)
+    meter.begin("run")
+    odd.fault = ValueError("no such register")
+    run(meter, now, 1.0)
+    missing, whole = meter.end("run").devices
+    assert missing.problem == "no reading: ValueError: no such register"
+    assert whole.energy_j == pytest.approx(100.0)
+
+
+def test_devices_found_by_the_meter_are_closed_with_it() -> None:
+    with EnergyMeter("sim:v100x2,period=0", background=False) as meter, meter.window("run") as window:
+        assert [device.info.id for device in meter.devices] == ["SIM-v100-0", "SIM-v100-1"]
+    assert window.measurement is not None
+    assert window.measurement.energy_j is not None
+
+
 def test_an_integral_bridges_a_failed_reading_as_a_gap() -> None:
     now = Now()
     gauge = Gauge()
@@ -448,12 +467,17 @@ def test_a_forked_child_is_refused_and_the_parent_goes_on() -> None:
         except MeterError as error:
             os.write(writing, str(error).encode())
         meter.close()
+        with EnergyMeter("sim:v100,counter=no", interval_s=0.001) as own, own.window("worker") as window:
+            own.sample()
+        energy_j = window.measurement.energy_j if window.measurement is not None else None
+        os.write(writing, b"; its own works" if energy_j is not None else b"; its own fails")
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as answer:
         message = answer.read()
     assert os.waitpid(child, 0)[1] == 0
     assert f"belongs to process {os.getpid()}" in message
+    assert "; its own works" in message
     assert meter.end("run").energy_j is not None
     meter.close()
 

@@ -156,10 +156,12 @@ class EnergySource(ABC):
         self.due_s = now_s + self.cadence_s
         try:
             value = self._read()
-        except (DeviceError, OSError) as error:
-            self.failure = str(error)
+        except Exception as error:  # whatever a back end raises, a training run must survive it
+            self.failure = (
+                str(error) if isinstance(error, DeviceError) else f"{type(error).__name__}: {error}"
+            )
             if not self._warned:
-                _log.warning("%s; what it consumes meanwhile is missing", error)
+                _log.warning("%s; what it consumes meanwhile is missing", self.failure)
                 self._warned = True
             for track in self._open:
                 track.failure = self.failure
@@ -243,7 +245,7 @@ class EnergySource(ABC):
     def _power_w(self) -> float | None:
         try:
             return self.device.power_w()
-        except (DeviceError, OSError):
+        except Exception:  # it only bounds an uncertainty: without it there is none
             return None
 
 
