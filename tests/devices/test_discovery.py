@@ -176,3 +176,12 @@ def test_importing_loads_no_library_of_a_vendor() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_a_file_to_replay_may_have_commas_in_its_name(tmp_path) -> None:
+    profile = tmp_path / "A40+net+gpu0,1,2.csv"
+    profile.touch()
+    log = tmp_path / "power.csv"
+    log.touch()
+    spec = f"sim:v100,replay:{profile},0,replay:{log},loop=no"
+    assert split_terms(spec) == ["sim:v100", f"replay:{profile}", "0", f"replay:{log},loop=no"]

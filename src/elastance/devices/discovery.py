@@ -6,6 +6,7 @@ import importlib
 import os
 import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from elastance.devices.contract import DeviceKind
@@ -71,7 +72,7 @@ def split_terms(spec: str) -> list[str]:
         InputError: What should be a term is none.
     """
     terms: list[str] = []
-    for part in (part.strip() for part in spec.split(",")):
+    for part in _with_whole_names([part.strip() for part in spec.split(",")]):
         if _TERM.fullmatch(part):
             terms.append(part)
         elif part and terms and terms[-1].startswith(_MADE_UP):
@@ -79,6 +80,19 @@ def split_terms(spec: str) -> list[str]:
         else:
             raise InputError(f"devices {spec!r}: expected {GRAMMAR}")
     return terms
+
+
+def _with_whole_names(parts: list[str]) -> list[str]:
+    """Put the names of files to replay together again where they have commas in them."""
+    whole: list[str] = []
+    while parts:
+        taken = 1
+        if parts[0].startswith("replay:"):
+            names = (",".join(parts[:count]).removeprefix("replay:") for count in range(len(parts), 0, -1))
+            taken += next((name.count(",") for name in names if Path(name).expanduser().is_file()), 0)
+        whole.append(",".join(parts[:taken]))
+        parts = parts[taken:]
+    return whole
 
 
 def take_inventory(backend: str, *, clock: Clock = time.monotonic) -> Inventory:
