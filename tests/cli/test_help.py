@@ -26,6 +26,10 @@ VERBS = [
     ("top",),
     ("export",),
     ("policies",),
+    ("doctor",),
+    ("limit", "set"),
+    ("limit", "show"),
+    ("limit", "reset"),
     ("figures", "list"),
     ("figures", "run"),
 ]

@@ -10,7 +10,20 @@ from typing import Any, NoReturn
 import typer
 
 import elastance
-from elastance.cli import data, energy, export, figures, measure, policies, record, simulate, sweep, top
+from elastance.cli import (
+    data,
+    doctor,
+    energy,
+    export,
+    figures,
+    limit,
+    measure,
+    policies,
+    record,
+    simulate,
+    sweep,
+    top,
+)
 from elastance.errors import ElastanceError
 
 _INTERRUPTED = 130
@@ -43,6 +56,8 @@ app.command("record", short_help="Write down the power that devices draw.")(reco
 app.command("energy", short_help="Energy and mean power in power logs.")(energy.energy)
 app.command("top", short_help="Watch power, temperature and joules.")(top.top)
 app.command("export", short_help="Joules and watts for Prometheus.")(export.export)
+app.command("doctor", short_help="What can be measured here, and can it be trusted?")(doctor.doctor)
+app.add_typer(limit.app, name="limit", short_help="Power limits, put back safely.")
 app.command("policies", short_help="What can decide?")(policies.policies)
 
 
@@ -70,6 +85,7 @@ def root(
       elastance data list             the jobs and GPUs there are facts about
       elastance policies              what can decide
       elastance figures list          figures of papers that can be computed anew
+      elastance doctor                what can be measured on this machine
 
     \b
     Every verb takes --help, with examples; most take --json, for machines.

@@ -1,27 +1,21 @@
-"""Run a command within an energy window, and be in nobody's way: its streams, signals and status are its own."""
+"""Run a command within an energy window."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from elastance.errors import CommandMissingError, CommandUnusableError, DeviceError
+from elastance.errors import DeviceError
+from elastance.measure.child import run_child
 from elastance.measure.emissions import HOUR_S, HourEnergy, measure_hours
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
-    from types import FrameType
+    from collections.abc import Generator, Sequence
 
     from elastance.measure.measurement import Measurement
     from elastance.measure.meter import EnergyMeter
-
-_FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
-_FROM_KEYBOARD = ("SIGINT", "SIGQUIT")
 
 _WINDOW = "command"
 
@@ -54,19 +48,12 @@ def run_command(command: Sequence[str], meter: EnergyMeter, *, hourly: bool = Fa
         DeviceError: None of the devices can be read; the command was not started.
     """
     began_s = time.time()
-    with meter.window(_WINDOW) as window, _by_hour(meter, hourly) as hours, _forwarding() as forward_to:
-        try:
-            child = subprocess.Popen(command)  # noqa: S603 (what the user asked to run)
-        except FileNotFoundError:
-            raise CommandMissingError(f"{command[0]}: command not found") from None
-        except OSError as error:
-            raise CommandUnusableError(f"{command[0]}: cannot be executed: {error.strerror}") from None
-        forward_to(child)
-        status = child.wait()
+    with meter.window(_WINDOW) as window, _by_hour(meter, hourly) as hours:
+        status = run_child(command)
     assert window.measurement is not None
     if len(hours) < 2:  # all in one hour: exactly what the window says
         hours = [HourEnergy(int(began_s // HOUR_S) * HOUR_S, window.measurement.energy_j)]
-    return CommandRun(window.measurement, status if status >= 0 else 128 - status, hours)
+    return CommandRun(window.measurement, status, hours)
 
 
 @contextmanager
@@ -91,51 +78,3 @@ def _by_hour(meter: EnergyMeter, hourly: bool) -> Generator[list[HourEnergy]]:
     finally:
         stop.set()
         thread.join()
-
-
-@contextmanager
-def _forwarding() -> Generator[Callable[[subprocess.Popen[bytes]], None]]:
-    """Pass on signals to the process that is named once it is there; what comes before waits for it."""
-    children: list[subprocess.Popen[bytes]] = []
-    early: list[int] = []
-
-    def pass_on(number: int, _frame: FrameType | None) -> None:
-        if signal.Signals(number).name in _FROM_KEYBOARD and _is_in_foreground():
-            return  # the terminal sends these to the child itself, and twice would be another message
-        if not children:
-            early.append(number)
-            return
-        with suppress(ProcessLookupError):
-            children[0].send_signal(number)
-
-    def forward_to(child: subprocess.Popen[bytes]) -> None:
-        children.append(child)
-        for number in early:
-            child.send_signal(number)
-
-    numbers = [getattr(signal, name) for name in _FORWARDED if hasattr(signal, name)]
-    # What is ignored stays so: under nohup the child is not to hear of a hang-up either.
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number, handler in before.items():
-        if handler not in (signal.SIG_IGN, None):
-            signal.signal(number, pass_on)
-    try:
-        yield forward_to
-    finally:
-        for number, handler in before.items():
-            if handler is not None:
-                signal.signal(number, handler)
-
-
-def _is_in_foreground() -> bool:
-    """Whether the keys of a terminal go to this process and its children."""
-    try:
-        terminal = os.open("/dev/tty", os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
-    finally:
-        os.close(terminal)

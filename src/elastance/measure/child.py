@@ -1,0 +1,91 @@
+"""Run a command and be in nobody's way: its streams, signals and status are its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from elastance.errors import CommandMissingError, CommandUnusableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from types import FrameType
+
+_FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+_FROM_KEYBOARD = ("SIGINT", "SIGQUIT")
+
+
+def run_child(command: Sequence[str]) -> int:
+    """Run a command until it ends, however it ends. For the main thread: it forwards signals.
+
+    Args:
+        command: Program and arguments.
+
+    Returns:
+        Its exit status; 128 + n if signal n killed it, as shells have it.
+
+    Raises:
+        CommandMissingError: There is no such program.
+        CommandUnusableError: It cannot be executed.
+    """
+    with _forwarding() as forward_to:
+        try:
+            child = subprocess.Popen(command)  # noqa: S603 (what the user asked to run)
+        except FileNotFoundError:
+            raise CommandMissingError(f"{command[0]}: command not found") from None
+        except OSError as error:
+            raise CommandUnusableError(f"{command[0]}: cannot be executed: {error.strerror}") from None
+        forward_to(child)
+        status = child.wait()
+    return status if status >= 0 else 128 - status
+
+
+@contextmanager
+def _forwarding() -> Generator[Callable[[subprocess.Popen[bytes]], None]]:
+    """Pass on signals to the process that is named once it is there; what comes before waits for it."""
+    children: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        if signal.Signals(number).name in _FROM_KEYBOARD and _is_in_foreground():
+            return  # the terminal sends these to the child itself, and twice would be another message
+        if not children:
+            early.append(number)
+            return
+        with suppress(ProcessLookupError):
+            children[0].send_signal(number)
+
+    def forward_to(child: subprocess.Popen[bytes]) -> None:
+        children.append(child)
+        for number in early:
+            child.send_signal(number)
+
+    numbers = [getattr(signal, name) for name in _FORWARDED if hasattr(signal, name)]
+    # What is ignored stays so: under nohup the child is not to hear of a hang-up either.
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        if handler not in (signal.SIG_IGN, None):
+            signal.signal(number, pass_on)
+    try:
+        yield forward_to
+    finally:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)
+
+
+def _is_in_foreground() -> bool:
+    """Whether the keys of a terminal go to this process and its children."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
