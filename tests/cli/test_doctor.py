@@ -80,7 +80,7 @@ def test_healthy_gpus(elastance, nvml: FakeNvml) -> None:
     first, second = document["devices"]
     assert (first["selected"], second["id"]) == (True, SECOND)
     assert first["capabilities"]["power"] == {"works": True, "value": 181.25, "unit": "W", "problem": None}
-    assert abs(first["cross_check"]["disagreement"]) < 1e-6
+    assert abs(first["cross_check"]["disagreement"]) < 1e-5  # whole mJ
     assert document["versions"]["NVIDIA driver"] == "580.65.06"
     assert nvml.holders == 0
     assert nvml.gpus[0].limit_mw == 300_000

@@ -10,7 +10,9 @@ from pathlib import Path
 import pynvml
 import pytest
 
+from elastance.devices import find_devices
 from elastance.measure.limit_records import state_directory
+from elastance.measure.limits import power_limit
 from made_up_nvml import FakeGpu, FakeNvml, put_under_the_binding
 
 FIRST = "GPU-11111111-aaaa-bbbb-cccc-000000000000"
@@ -101,6 +103,33 @@ def test_simulated_devices_keep_a_standing_limit_from_call_to_call(elastance) ->
     assert "simulated" in answer.err
     assert "150 W -> 250 W" in elastance("limit", "reset", *SIM).out
     assert "150 W" not in elastance("limit", "show", *SIM).out
+
+
+@pytest.mark.parametrize(
+    "verb", [("limit", "show"), ("measure", "--", "true"), ("doctor", "--seconds", "0.1")]
+)
+def test_whatever_starts_next_puts_back_what_a_kill_left(
+    elastance, nvml: FakeNvml, verb: tuple[str, ...]
+) -> None:
+    hold = power_limit(find_devices("nvidia:0"), 200).__enter__()
+    (record,) = state_directory().glob("*.held.json")
+    left = json.loads(record.read_text())
+    hold.__exit__(None, None, None)
+    left["owner"]["started"] = "1"  # a process whose number was used again
+    record.write_text(json.dumps(left))
+    nvml.gpus[0].limit_mw = 200_000
+    answer = elastance(*verb)
+    assert "is 300 W again" in answer.err + answer.out
+    assert limits_mw(nvml) == [300_000, 300_000]
+    assert not record.exists()
+
+
+def test_a_limit_that_cannot_be_put_back_does_not_stop_a_measurement(elastance, nvml: FakeNvml) -> None:
+    (state_directory() / f"{FIRST}.held.json").parent.mkdir(parents=True)
+    (state_directory() / f"{FIRST}.held.json").write_text("{")
+    answer = elastance("measure", "--", "true")
+    assert answer.status == 0
+    assert "was not put back" in answer.err
 
 
 def test_json_is_not_mixed_into_a_commands_output(elastance) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from elastance.measure import command as command_module
+from elastance.measure import child as child_module
 
 SIM = ("--devices", "sim:v100x2,seed=1,period=0")
 PYTHON = sys.executable
@@ -182,8 +182,8 @@ def test_what_the_keyboard_sends_to_both_is_not_sent_twice(monkeypatch) -> None:
     for in_foreground, expected in ((True, []), (False, [signal.SIGINT])):
         sent: list[int] = []
         child = type("Child", (), {"send_signal": lambda self, number, sent=sent: sent.append(number)})()
-        monkeypatch.setattr(command_module, "_is_in_foreground", lambda answer=in_foreground: answer)
-        with command_module._forwarding() as forward_to:
+        monkeypatch.setattr(child_module, "_is_in_foreground", lambda answer=in_foreground: answer)
+        with child_module._forwarding() as forward_to:
             signal.raise_signal(signal.SIGINT)
             forward_to(child)
             assert sent == expected

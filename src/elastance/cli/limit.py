@@ -104,18 +104,15 @@ def reset(devices: options.Devices = None, as_json: options.Json = False) -> Non
 
 @contextmanager
 def _opened(spec: str | None) -> Generator[tuple[Device, ...]]:
-    """Give the devices, after the limits that killed processes left on them are put back."""
+    """Give the devices; simulated ones with the limit that stands, which hardware would have kept."""
     from elastance.cli.opening import opened_devices
-    from elastance.measure.limits import describe_restored, restore_abandoned_limits, standing_limit
+    from elastance.measure.limits import standing_limit
 
     with opened_devices(spec) as opened:
         for device in opened:
             standing = standing_limit(device)
-            # A simulated device forgets its limit with its process; hardware would have kept it.
             if standing is not None and device.info.provenance is not None:
                 device.set_power_limit(standing.set_w[-1])
-        for change in restore_abandoned_limits(opened):
-            print(f"elastance: {describe_restored(change)}", file=sys.stderr)
         yield opened
 
 
