@@ -258,8 +258,8 @@ def test_a_window_below_the_counters_period_says_so_or_is_estimated() -> None:
         now.s += 0.02
         (short[estimate],) = meter.end("step").devices
     measured, estimated = short[False], short[True]
-    assert measured.energy_j == 0.0
-    assert measured.provenance.uncertainty_j == pytest.approx(0.001 + 0.1 * 100.0)
+    assert measured.energy_j is None, "no reading is never 0 J"
+    assert measured.problem == "no reading: the counter did not move in 0.02 s"
     assert measured.notes == ("shorter than the counter's update period, 0.1 s",)
     assert estimated.energy_j == pytest.approx(2.0)
     assert estimated.provenance.method is estimated.provenance.source is Provenance.ESTIMATE
@@ -441,8 +441,7 @@ def test_many_threads_share_a_meter() -> None:
             for _ in range(50):
                 meter.begin(name)
                 result = meter.end(name)
-                assert result.energy_j is not None
-                assert result.energy_j >= 0.0
+                assert result.energy_j is None or result.energy_j > 0.0
         except BaseException as error:
             failures.append(error)
 

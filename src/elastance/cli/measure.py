@@ -72,7 +72,10 @@ def measure(
         import time
 
         intensity.at(int(time.time() // HOUR_S) * HOUR_S)
-    with opened_devices(devices) as opened, EnergyMeter(opened, interval_s=interval_s) as meter:
+    with (
+        opened_devices(devices) as opened,
+        EnergyMeter(opened, interval_s=interval_s, estimate_short=True) as meter,
+    ):
         run = run_command(command, meter, hourly=intensity is not None and intensity.constant is None)
     co2_g = trouble = None
     if intensity is not None:

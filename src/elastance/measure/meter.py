@@ -64,7 +64,7 @@ class EnergyMeter:
         interval_s: How often power is polled, s.
         clock: Monotonic clock, s.
         estimate_short: Whether a window too short for the counter is estimated, as power at its end times its
-            duration. The result says so.
+            duration. The result says so. Without it a window in which the counter did not move has no reading.
         background: Whether a thread reads devices within windows; without it, call `sample` as often as is needed.
 
     Raises:

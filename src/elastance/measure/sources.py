@@ -212,6 +212,9 @@ class EnergySource(ABC):
                 energy_j = uncertainty_j = power_w * time_s
                 method = Provenance.ESTIMATE
                 notes = ["estimated: power at the end times duration"]
+        if energy_j == 0.0 and self.method is Provenance.COUNTER:  # no device draws nothing
+            problem = problem or f"no reading: the counter did not move in {time_s:.3g} s"
+            return self._energy(track, None, time_s, method, None, problem, tuple(notes))
         return self._energy(track, energy_j, time_s, method, uncertainty_j, problem, tuple(notes))
 
     def _no_reading(self, track: Track) -> DeviceEnergy:
