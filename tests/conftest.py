@@ -48,6 +48,15 @@ def public_traces() -> Path:
 
 
 @pytest.fixture(scope="session")
+def published_profiles(public_traces: Path) -> Path:
+    """The directory of the four profiles that Zeus^2 published."""
+    directory = public_traces.parent / "zeus2"
+    if not (directory / "cifar_a10.json").exists():
+        pytest.skip("the published profiles are not here (zeus2 beside the public traces)")
+    return directory
+
+
+@pytest.fixture(scope="session")
 def reference() -> Path:
     if REFERENCE is None:
         pytest.skip("the recorded results are not here (../shared/reference)")

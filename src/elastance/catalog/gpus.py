@@ -40,6 +40,10 @@ GPUS: tuple[GpuType, ...] = (
 """The four GPU types of the public Zeus traces, in the order of the paper's tables."""
 
 
+ASSUMED_IDLE_POWER_W = {"a10": 25.0, "t4": 10.0, "a40": 30.0, "v100": 40.0, "p100": 30.0, "rtx6000": 20.0}
+"""What GPU types are taken to draw while they wait, W; assumed, not measured."""
+
+
 def find_gpu(name: str) -> GpuType:
     """Return the GPU type called `name` (case does not matter).
 

@@ -3,6 +3,9 @@
 from elastance.traces.checks import Issue, Severity, find_issues
 from elastance.traces.drift import DriftTrace, read_drift
 from elastance.traces.groups import Group, GroupTrace, Submission, read_groups
+from elastance.traces.power_profiles import profile_of_trace
+from elastance.traces.profile_warnings import profile_warnings
+from elastance.traces.profiles import ProfilePoint, SplitProfile, read_profile
 from elastance.traces.reading import Table, read_table
 from elastance.traces.schema import DRIFT, GROUP, POWER, SCHEMAS, SYNTHETIC_PREFIX, TRAIN, Schema
 from elastance.traces.sources import (
@@ -30,11 +33,13 @@ __all__ = [
     "Issue",
     "JobFacts",
     "PowerTrace",
+    "ProfilePoint",
     "Schema",
     "Severity",
     "SizeFacts",
     "SourceKind",
     "SourceRecord",
+    "SplitProfile",
     "Submission",
     "Table",
     "TraceSource",
@@ -42,7 +47,10 @@ __all__ = [
     "find_issues",
     "find_source",
     "join",
+    "profile_of_trace",
+    "profile_warnings",
     "read_drift",
     "read_groups",
+    "read_profile",
     "read_table",
 ]
