@@ -112,6 +112,16 @@ class CommandUnusableError(InputError):
     exit_status: ClassVar[int] = 126
 
 
+class InfeasibleError(InputError):
+    """What is asked for cannot be had with what is there."""
+
+
+class NoPlanError(ElastanceError):
+    """A method has no answer that keeps the constraints, though there may be one."""
+
+    exit_status: ClassVar[int] = 1
+
+
 class ConvergenceError(ElastanceError):
     """A job could not reach its target metric."""
 
