@@ -21,13 +21,17 @@ from elastance.simulate.profiling import (
 )
 from elastance.simulate.recurring import RecurringJob
 from elastance.simulate.rules import NormalRules, PublishedRules
+from elastance.simulate.split_pairs import PAIR_METHODS, PairRow, geometric_means, split_pairs
+from elastance.simulate.splits import GpuGroup, SplitComparison, SplitResult, compare_splits, split_problem
 from elastance.simulate.trials import Trial, TrialResult, run_trials
 from elastance.simulate.world import JobWorld, Launch
 
 __all__ = [
     "COMPARED_BY_DEFAULT",
+    "PAIR_METHODS",
     "Comparison",
     "Expectation",
+    "GpuGroup",
     "GroupComparison",
     "GroupHistory",
     "GroupPolicyResult",
@@ -39,19 +43,24 @@ __all__ = [
     "Measures",
     "NormalRules",
     "OverlappingJob",
+    "PairRow",
     "PolicyResult",
     "ProfilingOverhead",
     "PublishedRules",
     "RecurringJob",
     "SliceOutcome",
+    "SplitComparison",
+    "SplitResult",
     "Spread",
     "Task",
     "Totals",
     "Trial",
     "TrialResult",
     "best_by_knob",
+    "compare_splits",
     "expectations",
     "follow_drift",
+    "geometric_means",
     "overhead_of_short_windows",
     "overhead_of_whole_epoch",
     "pareto_front",
@@ -61,4 +70,6 @@ __all__ = [
     "simulate_history",
     "simulate_recurring",
     "simulate_seeds",
+    "split_pairs",
+    "split_problem",
 ]
