@@ -2,6 +2,15 @@
 
 from elastance.figures.groups import draw_groups
 from elastance.figures.recurring import draw_recurring
+from elastance.figures.splits import draw_splits
 from elastance.figures.style import Theme, check_picture_path, find_theme, save_figure
 
-__all__ = ["Theme", "check_picture_path", "draw_groups", "draw_recurring", "find_theme", "save_figure"]
+__all__ = [
+    "Theme",
+    "check_picture_path",
+    "draw_groups",
+    "draw_recurring",
+    "draw_splits",
+    "find_theme",
+    "save_figure",
+]
