@@ -32,6 +32,7 @@ VERBS = [
     ("limit", "reset"),
     ("figures", "list"),
     ("figures", "run"),
+    ("split",),
 ]
 
 

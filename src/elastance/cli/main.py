@@ -21,6 +21,7 @@ from elastance.cli import (
     policies,
     record,
     simulate,
+    split,
     sweep,
     top,
 )
@@ -58,6 +59,7 @@ app.command("top", short_help="Watch power, temperature and joules.")(top.top)
 app.command("export", short_help="Joules and watts for Prometheus.")(export.export)
 app.command("doctor", short_help="What can be measured here, and can it be trusted?")(doctor.doctor)
 app.add_typer(limit.app, name="limit", short_help="Power limits, put back safely.")
+app.command("split", short_help="How should unlike GPUs share a batch?")(split.split)
 app.command("policies", short_help="What can decide?")(policies.policies)
 
 

@@ -59,6 +59,17 @@ def show_failures_ourselves() -> None:
     logging.getLogger("elastance").addHandler(logging.NullHandler())
 
 
+@contextmanager
+def waiting(what: str) -> Generator[Callable[[str], None]]:
+    """Show that something of unknown length goes on; gives a function to call with how it goes."""
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with progress_bar(*columns) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda how: progress.update(task, description=f"{what}: {how}")
+
+
 def print_json(document: Any) -> None:  # noqa: ANN401
     """Print one JSON document."""
     print(json.dumps(document, indent=2, allow_nan=False))
