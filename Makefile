@@ -5,7 +5,7 @@ BENCH := benchmarks/.venv
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench bench-measure models clean
+.PHONY: help setup demo test lint format bench bench-measure bench-split models clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ $(BENCH)/.ready: benchmarks/requirements.txt constraints.txt pyproject.toml
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 	  -r benchmarks/requirements.txt -e .
 	@touch $@
+
+bench-split: setup ## Time the exact splits, side by side with the published double loop
+	$(BIN)/python benchmarks/split_speed.py $(ARGS)
 
 models: setup ## Fit the built-in models anew (needs the public traces)
 	$(BIN)/python scripts/fit_builtin_models.py
