@@ -55,6 +55,7 @@ class PairRow(NamedTuple):
 
 def split_pairs(
     source: TraceSource,
+    gpus: Sequence[str] | None = None,
     methods: Sequence[str] = PAIR_METHODS,
     *,
     on_progress: Callable[[int, int], None] | None = None,
@@ -63,6 +64,7 @@ def split_pairs(
 
     Args:
         source: Power traces.
+        gpus: GPU types to pair; all that the source knows unless given.
         methods: What to compare; `exact` must be the first.
         on_progress: Called with (pairs done, all pairs).
 
@@ -72,7 +74,7 @@ def split_pairs(
     Raises:
         InputError: The traces are not usable.
     """
-    pairs = [(workload, *pair) for workload in WORKLOADS for pair in combinations(source.gpus(), 2)]
+    pairs = [(workload, *pair) for workload in WORKLOADS for pair in combinations(gpus or source.gpus(), 2)]
     rows: list[PairRow] = []
     for done, (workload, first, second) in enumerate(pairs):
         if on_progress is not None:
