@@ -69,6 +69,7 @@ THEMES: tuple[Theme, ...] = (
         energy="#007a58",
         time="#a0458c",
         policies={
+            "knowledge-gradient": "#6a3fb5",
             "zeus": "#0072b2",
             "grid": "#c04a00",
             "grid-early-stop": "#b0306a",
@@ -85,6 +86,7 @@ THEMES: tuple[Theme, ...] = (
         energy="#2cc295",
         time="#e78ac3",
         policies={
+            "knowledge-gradient": "#b79cff",
             "zeus": "#56b4e9",
             "grid": "#ff8a4c",
             "grid-early-stop": "#e9c400",

@@ -8,10 +8,13 @@ from elastance.policies.contract import (
     PowerLimitPolicy,
     Problem,
     Restorable,
+    Transferable,
     check_window_size,
 )
+from elastance.policies.cost_model import Assumptions
 from elastance.policies.exploration import PruningExploration
 from elastance.policies.grid import EarlyStoppingGridSearch, GridSearch
+from elastance.policies.knowledge_gradient import KnowledgeGradient
 from elastance.policies.power_limit import JustInTimePowerLimit, MaxPowerLimit
 from elastance.policies.pruning_thompson import PruningThompsonSampling
 from elastance.policies.registry import (
@@ -26,11 +29,13 @@ from elastance.policies.thompson import GaussianBelief, Prior, ThompsonSampler, 
 
 __all__ = [
     "DEFAULT_POLICY",
+    "Assumptions",
     "BatchSizePolicy",
     "EarlyStoppingGridSearch",
     "GaussianBelief",
     "GridSearch",
     "JustInTimePowerLimit",
+    "KnowledgeGradient",
     "LimitMeasurement",
     "MaxPowerLimit",
     "Outcome",
@@ -45,6 +50,7 @@ __all__ = [
     "Restorable",
     "ThompsonSampler",
     "ThompsonSampling",
+    "Transferable",
     "build_policy",
     "check_window_size",
     "find_policy",

@@ -147,6 +147,19 @@ class Restorable(Protocol):
         ...
 
 
+@runtime_checkable
+class Transferable(Protocol):
+    """A policy whose knowledge of a job holds on other GPUs too."""
+
+    def knowledge(self) -> dict[str, Json]:
+        """Return what is known of the job whatever the GPU."""
+        ...
+
+    def warm_start(self, knowledge: dict[str, Json]) -> None:
+        """Begin with the knowledge of a policy of the same kind that served the same job; before the first run."""
+        ...
+
+
 @dataclass(frozen=True)
 class PolicyPair:
     """The two policies that together choose a configuration; one object may be both.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, cast
 
 from elastance.policies.contract import LimitMeasurement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
 
@@ -40,6 +41,22 @@ class JustInTimePowerLimit:
         self._best[batch_size] = min(
             ordered, key=lambda at: cost.of_epoch(at.time_s, at.power_w)
         ).power_limit_w
+
+    def profiled(self) -> Iterable[int]:
+        """Return the batch sizes that have been profiled."""
+        return self._profiles.keys()
+
+    def epoch_cost_j(self, batch_size: int, power_limit_w: int) -> float | None:
+        """Return the measured cost of an epoch under a limit, J; None if it was not profiled."""
+        for at in self._profiles.get(batch_size, ()):
+            if at.power_limit_w == power_limit_w:
+                return self._cost.of_epoch(at.time_s, at.power_w)
+        return None
+
+    def profiling_epoch_cost_j(self, batch_size: int) -> float:
+        """Return the cost of an epoch that gives every limit an equal share of `batch_size`'s work, J."""
+        profile = self._profiles[batch_size]
+        return math.fsum(self._cost.of_epoch(at.time_s, at.power_w) for at in profile) / len(profile)
 
     def _cost_for(self, profile: tuple[LimitMeasurement, ...]) -> EtaCost:
         return self._cost

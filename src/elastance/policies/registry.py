@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from elastance.errors import InputError, PolicyError, UnknownNameError
 from elastance.policies.contract import PolicyPair
 from elastance.policies.grid import EarlyStoppingGridSearch, GridSearch
+from elastance.policies.knowledge_gradient import KnowledgeGradient
 from elastance.policies.power_limit import JustInTimePowerLimit, MaxPowerLimit
 from elastance.policies.pruning_thompson import PruningThompsonSampling
 from elastance.policies.published import PUBLISHED_ARITHMETIC
@@ -87,6 +88,12 @@ _REGISTERED: tuple[PolicyInfo, ...] = (
         PolicyKind.BOTH,
         "Zeus (NSDI'23): pruning-thompson batch sizes with just-in-time power limits",
         (PruningThompsonSampling, JustInTimePowerLimit),
+    ),
+    PolicyInfo(
+        "knowledge-gradient",
+        PolicyKind.BOTH,
+        "run the size whose run is worth most, by what it costs and what it teaches; just-in-time limits",
+        (KnowledgeGradient,),
     ),
     PolicyInfo(
         "pruning-thompson",
