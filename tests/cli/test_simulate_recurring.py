@@ -345,3 +345,11 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     command = f"{sys.executable} -m elastance simulate recurring --recurrences 5 --json | head -1"
     shown = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert shown.stderr == ""
+
+
+def test_a_warm_start_is_said_and_recorded(elastance) -> None:
+    options = ("--gpu", "a40", "--policy", "knowledge-gradient,zeus", "--warm-start-from", "V100")
+    table = elastance(*QUICK, *options)
+    assert "knowledge-gradient: began with what it learned in" in table.out
+    assert "zeus: began without a warm start" in table.out
+    assert document(elastance(*QUICK, *options, "--json"))["warm_start_from"] == "v100"

@@ -56,6 +56,14 @@ _Drift = Annotated[
 ]
 _Seed = Annotated[int | None, typer.Option(help="One seed.", show_default="1")]
 _Seeds = Annotated[str | None, typer.Option(help="Several seeds: 0:200 (the last not included) or 1,2,3.")]
+_WarmStart = Annotated[
+    str | None,
+    typer.Option(
+        "--warm-start-from",
+        metavar="GPU",
+        help="GPU type where the job recurred before; policies that can begin with what they learned there.",
+    ),
+]
 _History = Annotated[Path | None, typer.Option(help="Write every run to this JSON file.")]
 
 
@@ -84,6 +92,7 @@ def recurring(
     traces: options.Traces = None,
     drift: _Drift = None,
     compat: options.Compat = False,
+    warm_start: _WarmStart = None,
     jobs: options.Jobs = 1,
     as_json: options.Json = False,
     history: _History = None,
@@ -102,6 +111,7 @@ def recurring(
       elastance simulate recurring --workload cifar100 --gpu a40 --seeds 0:200 --jobs 2
       elastance simulate recurring --eta-knob 1 --policy zeus,grid-early-stop --plot out.svg
       elastance simulate recurring --policy mypackage.mymodule:MyPolicy,zeus
+      elastance simulate recurring --gpu a40 --policy knowledge-gradient,zeus --warm-start-from v100
       elastance simulate recurring --traces ~/zeus/trace --compat --history runs.json --json
       elastance simulate recurring --drift drift.csv --seeds 0:100
     """  # noqa: D301
@@ -130,6 +140,7 @@ def recurring(
             traces=traces,
             drift=drifting,
             compat=compat,
+            warm_start_from=warm_start,
             jobs=jobs,
             on_progress=on_progress,
         )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from elastance.cost import EtaCost, check_beta
+from elastance.errors import InputError
 from elastance.policies import Problem
 from elastance.simulate.histories import History, Progress, Task, measure_history, simulate_histories
 from elastance.simulate.inputs import (
@@ -120,6 +121,7 @@ class Comparison:
         source: Where the facts came from; with drift, those on time and power.
         policies: One result per policy, in the order they were named.
         drift: Where the training paths came from, if the data set drifts.
+        warm_start_from: Name of the GPU type the job recurred on before, where it did.
     """
 
     task: Task
@@ -127,6 +129,7 @@ class Comparison:
     source: SourceRecord
     policies: tuple[PolicyResult, ...]
     drift: DriftTrace | None = None
+    warm_start_from: str | None = None
 
     def __getitem__(self, policy: str) -> PolicyResult:
         for result in self.policies:
@@ -157,6 +160,7 @@ class Comparison:
                 "batch_sizes": list(problem.batch_sizes),
             },
             "gpu": self.gpu,
+            "warm_start_from": self.warm_start_from,
             "eta_knob": problem.cost.eta,
             "beta_knob": "inf" if math.isinf(problem.beta) else problem.beta,
             "window_size": problem.window_size,
@@ -180,6 +184,7 @@ def simulate_recurring(
     traces: Path | str | TraceSource | None = None,
     drift: Path | str | DriftTrace | None = None,
     compat: bool = False,
+    warm_start_from: str | None = None,
     jobs: int = 1,
     on_progress: Progress | None = None,
 ) -> Comparison:
@@ -200,6 +205,8 @@ def simulate_recurring(
         drift: Training paths on each slice of a drifting data set (see `elastance.traces.read_drift`), in place of
             those of `traces`; recurrence i runs on slice i, and the last one repeats.
         compat: Replay the published simulator, defects included, float for float.
+        warm_start_from: Name of a GPU type where the job has recurred before, as often as published; policies that
+            can begin with what they learned there (`elastance.policies.Transferable`). Those runs do not count.
         jobs: Worker processes; the result does not depend on it. With more than one, a script needs the usual
             ``if __name__ == "__main__":``.
         on_progress: Called as histories are finished.
@@ -209,9 +216,12 @@ def simulate_recurring(
     """
     EtaCost(eta, 1.0)  # complain about a knob before reading files
     check_beta(beta)
+    if warm_start_from is not None and (compat or drift is not None):
+        raise InputError("a warm start goes neither with --compat nor with --drift: leave one of them out")
     source = opened_source(traces)
+    described = job or "librispeech"
     if drift is None:
-        facts, job = facts_and_job(source, job or "librispeech", gpu)
+        facts, job = facts_and_job(source, described, gpu)
         slices: tuple[JobFacts, ...] = ()
         window_size, usual = window_size or 0, facts.default_recurrences
     else:
@@ -221,13 +231,23 @@ def simulate_recurring(
         window_size, usual = DRIFT_WINDOW if window_size is None else window_size, len(slices)
     problem = Problem(job, facts.power_limits_w, EtaCost(eta, facts.max_power_w), beta, window_size)
     count = check_recurrences(usual if recurrences is None else recurrences)
-    task = Task(facts, problem, count, compat, slices)
+    earlier = None if warm_start_from is None else _elsewhere(source, described, warm_start_from, problem)
+    task = Task(facts, problem, count, compat, slices, earlier)
     names, seeds = checked_policies(policies), checked_seeds(seeds)
     histories = simulate_histories(
         task, [(name, seed) for name in names for seed in seeds], jobs, on_progress
     )
     results = tuple(_measured(task, name, histories[name]) for name in names)
-    return Comparison(task, gpu.lower(), source.record(gpu, train=drift is None), results, drift)
+    record = source.record(gpu, train=drift is None)
+    return Comparison(task, gpu.lower(), record, results, drift, warm_start_from and warm_start_from.lower())
+
+
+def _elsewhere(source: TraceSource, job: Job | Workload | str, gpu: str, problem: Problem) -> Task:
+    """Return the same task on another GPU, where the job recurs as often as published."""
+    facts, described = facts_and_job(source, job, gpu)
+    cost = EtaCost(problem.cost.eta, facts.max_power_w)
+    there = replace(problem, job=described, power_limits_w=facts.power_limits_w, cost=cost)
+    return Task(facts, there, facts.default_recurrences)
 
 
 def _measured(task: Task, policy: str, histories: list[History]) -> PolicyResult:

@@ -16,6 +16,7 @@ from elastance.simulate.measures import LAST, Measures, measure_by
 from elastance.simulate.processes import PARTS_PER_PROCESS, check_jobs, in_processes
 from elastance.simulate.recurring import RecurringJob
 from elastance.simulate.rules import NormalRules, PublishedRules, Rules
+from elastance.simulate.warm_start import warm_start
 from elastance.simulate.world import JobWorld
 from elastance.simulate.yardstick import Baselines, Yardstick, slice_of
 
@@ -43,6 +44,8 @@ class Task:
         recurrences: How often the job recurs.
         published: Whether to replay the published simulator.
         slices: Facts on each slice of a data set that drifts, the first being `facts`; none if it does not.
+        earlier: The same job on another GPU, where it recurred before; policies that can begin with what they
+            learned there.
     """
 
     facts: JobFacts
@@ -50,6 +53,7 @@ class Task:
     recurrences: int
     published: bool = False
     slices: tuple[JobFacts, ...] = ()
+    earlier: Task | None = None
 
     @property
     def rules(self) -> Rules:
@@ -118,8 +122,9 @@ def simulate_history(task: Task, policy: str, seed: int) -> History:
         fixed = [of.oracle if policy == "oracle" else of.default for of in task.baselines]
         return History(policy, seed, tuple(slice_of(fixed, i).as_record(i) for i in range(task.recurrences)))
     job, *_ = _begun(task, info, seed)
+    notes = () if task.earlier is None else (warm_start(job.world.policies, info, task.earlier, seed),)
     records = [record for _ in range(task.recurrences) for record in job.run_recurrence()]
-    return _ended(policy, seed, records, job)
+    return _ended(policy, seed, records, job, notes)
 
 
 def simulate_seeds(task: Task, policy: str, seeds: Sequence[int]) -> list[History]:
@@ -129,7 +134,8 @@ def simulate_seeds(task: Task, policy: str, seeds: Sequence[int]) -> list[Histor
         ElastanceError: The policy misbehaved, or the job cannot reach its target.
     """
     info = find_policy(policy)
-    if info.kind is PolicyKind.BASELINE or task.published or task.slices or len(seeds) < LEAST_SEEDS:
+    special = task.published or task.slices or task.earlier is not None
+    if info.kind is PolicyKind.BASELINE or special or len(seeds) < LEAST_SEEDS:
         return [simulate_history(task, policy, seed) for seed in seeds]
     pair = build_policy(info, task.problem, np.random.default_rng(0))
     if not can_step_together(task.problem, pair):
@@ -171,8 +177,10 @@ def _begun(
     return RecurringJob(world, task.slices), world_rng, policy_rng
 
 
-def _ended(policy: str, seed: int, records: list[RunRecord], job: RecurringJob) -> History:
-    notes = job.world.policies.notes
+def _ended(
+    policy: str, seed: int, records: list[RunRecord], job: RecurringJob, notes: tuple[str, ...] = ()
+) -> History:
+    notes += job.world.policies.notes
     if job.lifted_thresholds:
         notes += ("early stopping ended 19 tries of a recurrence; the last ran the best size without it",)
     return History(policy, seed, tuple(records), notes)
