@@ -5,10 +5,10 @@ BENCH := benchmarks/.venv
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench bench-measure bench-split models clean
+.PHONY: help setup demo test lint format bench bench-measure bench-policies bench-split models clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: .venv/.ready ## Create .venv with the command and all that the tests need
 
@@ -41,10 +41,13 @@ bench: $(BENCH)/.ready ## Compare speed with the published simulator, side by si
 bench-measure: $(BENCH)/.ready ## Compare what measuring costs with the published monitor and codecarbon
 	$(BENCH)/bin/python benchmarks/measure_overhead.py
 
+bench-policies: $(BENCH)/.ready ## Compare policies by what they cost beyond the oracle: the protocol of docs/policies.md
+	OPENBLAS_NUM_THREADS=1 $(BENCH)/bin/python benchmarks/compare_policies.py $(ARGS)
+
 $(BENCH)/.ready: benchmarks/requirements.txt constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	  -r benchmarks/requirements.txt -e .
+	  -r benchmarks/requirements.txt -e '.[bench]'
 	@touch $@
 
 bench-split: setup ## Time the exact splits, side by side with the published double loop
