@@ -150,8 +150,8 @@ def task_of(part: Part, seed: int) -> Task:
 
     def on(gpu: str) -> tuple[JobFacts, Problem]:
         facts, job = recorded(part.source, cell.workload, gpu)
-        if cell.traces == "perturbed" and gpu == cell.gpu:
-            facts = perturbed(facts, job, np.random.default_rng((seed, *f"{gpu} {cell.workload}".encode())))
+        if cell.traces == "perturbed":
+            facts = perturbed(facts, job, cell.workload, gpu, seed)
         return facts, Problem(job, facts.power_limits_w, EtaCost(cell.eta, facts.max_power_w))
 
     facts, problem = on(cell.gpu)
@@ -169,28 +169,32 @@ def recorded(source: str | None, workload: str, gpu: str) -> tuple[JobFacts, Job
     return facts_and_job(opened_source(source), find_workload(workload), gpu)
 
 
-def perturbed(facts: JobFacts, job: Job, rng: np.random.Generator) -> JobFacts:
-    """Scale every time, power and number of epochs; a path that reached the target still does within the job."""
+def perturbed(facts: JobFacts, job: Job, workload: str, gpu: str, seed: int) -> JobFacts:
+    """Scale every time, power and number of epochs; a path that reached the target still does within the job.
 
-    def noisy(value: float) -> float:
+    Epochs belong to the job and are scaled alike on every GPU; times and powers are scaled on each anew.
+    """
+
+    def noisy(value: float, rng: np.random.Generator) -> float:
         return value * math.exp(rng.normal(0.0, SIGMA))
 
-    def path(epochs: int | None) -> int | None:
+    def path(epochs: int | None, rng: np.random.Generator) -> int | None:
         if epochs is None:
             return None
-        scaled = max(1, round(noisy(epochs)))
+        scaled = max(1, round(noisy(epochs, rng)))
         return min(scaled, job.max_epochs) if epochs <= job.max_epochs else max(scaled, job.max_epochs + 1)
 
-    sizes = {
-        size: SizeFacts(
+    sizes: dict[int, SizeFacts] = {}
+    for size, of in facts.sizes.items():
+        on_gpu = np.random.default_rng((seed, size, *f"{gpu} {workload}".encode()))
+        of_job = np.random.default_rng((seed, size, *workload.encode()))
+        sizes[size] = SizeFacts(
             size,
             of.power_limits_w,
-            tuple(map(noisy, of.time_per_epoch_s)),
-            tuple(map(noisy, of.average_power_w)),
-            tuple(map(path, of.paths)),
+            tuple(noisy(time_s, on_gpu) for time_s in of.time_per_epoch_s),
+            tuple(noisy(power_w, on_gpu) for power_w in of.average_power_w),
+            tuple(path(epochs, of_job) for epochs in of.paths),
         )
-        for size, of in facts.sizes.items()
-    }
     return replace(facts, sizes=sizes)
 
 

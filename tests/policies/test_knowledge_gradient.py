@@ -114,7 +114,7 @@ def test_no_size_is_tried_over_and_over_without_success() -> None:
 
 
 def test_overlapping_submissions_keep_exploring() -> None:
-    facts = make_facts({8: (16, 17), 16: (6, 7), 32: (12, 13), 64: (16, 17)})
+    facts = make_facts({8: (8, 9), 16: (6, 7), 32: (9, 10), 64: (14, 15)})
     problem = make_problem(facts)
     policy = KnowledgeGradient(problem)
     world = JobWorld(facts, problem, PolicyPair(policy, policy), np.random.default_rng(1))
@@ -149,10 +149,11 @@ def test_the_state_stays_small(window: int) -> None:
     policy = KnowledgeGradient(problem)
     job = job_of(policy, facts, problem)
     lengths = []
-    for _ in range(200):
+    for _ in range(400):
         job.run_recurrence()
         lengths.append(len(json.dumps(policy.state())))
-    assert lengths[-1] < lengths[50] * 1.3
+    # It grows with the sizes that were run, all of them before long, not with the runs.
+    assert lengths[-1] < lengths[200] * 1.1
 
 
 def test_a_warm_start_begins_with_the_best_size_and_profiles_it() -> None:

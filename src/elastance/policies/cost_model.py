@@ -58,17 +58,17 @@ class Assumptions(NamedTuple):
     """
 
     epochs: CurvePrior = CurvePrior(
-        slope=0.0, slope_deviation=0.2, curvature=0.04, bend_deviation=0.4, bend_octaves=2.0, roughness=0.05
+        slope=0.0, slope_deviation=0.2, curvature=0.04, bend_deviation=0.4, bend_octaves=2.0, roughness=0.1
     )
     epoch_cost: CurvePrior = CurvePrior(
-        slope=-0.2, slope_deviation=0.1, curvature=0.0, bend_deviation=0.3, bend_octaves=2.5, roughness=0.02
+        slope=-0.2, slope_deviation=0.2, curvature=0.0, bend_deviation=0.3, bend_octaves=2.5, roughness=0.05
     )
     departure: CurvePrior = CurvePrior(
         slope=0.0, slope_deviation=0.05, curvature=0.0, bend_deviation=0.12, bend_octaves=2.5, roughness=0.02
     )
     noise_deviation: float = 0.12
     noise_weight: float = 4.0
-    horizon: float = 12.0
+    horizon: float = 20.0
     horizon_growth: float = 0.5
 
 
