@@ -13,9 +13,11 @@ settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.register_profile("default", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
-# A shell starts background jobs deaf to Ctrl-C, and what they start is deaf too; tests send it.
+# A background job is deaf to Ctrl-C, one under nohup to SIGHUP, and so is all they start; tests send both.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).parents[1]
 
