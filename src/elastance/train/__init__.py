@@ -3,4 +3,37 @@
 Nothing here imports PyTorch until it is used.
 """
 
-__all__: list[str] = []
+from elastance.train.energy_data_loader import EnergyDataLoader, StoppedBy, TrainingResult
+from elastance.train.learning_rate import LearningRateRule, learning_rate_for
+from elastance.train.limit_profile import LimitProfile, LimitWindow, limit_grid
+from elastance.train.power_limit_optimizer import PowerLimitOptimizer, SweepSteps
+from elastance.train.profile_cache import ProfileCache, ProfileKey
+from elastance.train.selectors import LeastEnergy, LeastEtaCost, LeastTime, MaxSlowdown, Selector
+from elastance.train.sweep_states import Done, Profiling, Ready, Warmup
+from elastance.train.tuning_report import TuningReport, UsageEstimate
+
+__all__ = [
+    "Done",
+    "EnergyDataLoader",
+    "LearningRateRule",
+    "LeastEnergy",
+    "LeastEtaCost",
+    "LeastTime",
+    "LimitProfile",
+    "LimitWindow",
+    "MaxSlowdown",
+    "PowerLimitOptimizer",
+    "ProfileCache",
+    "ProfileKey",
+    "Profiling",
+    "Ready",
+    "Selector",
+    "StoppedBy",
+    "SweepSteps",
+    "TrainingResult",
+    "TuningReport",
+    "UsageEstimate",
+    "Warmup",
+    "learning_rate_for",
+    "limit_grid",
+]
