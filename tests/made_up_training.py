@@ -82,7 +82,7 @@ class Ranks:
         def one(rank: int) -> None:
             try:
                 results[rank] = work(rank)
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 results[rank] = error
 
         threads = [threading.Thread(target=one, args=(rank,)) for rank in range(self.count)]

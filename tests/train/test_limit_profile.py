@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ def test_a_grid_falls_from_the_maximum_to_the_minimum(min_w: float, span_w: floa
     assert grid[0] == min_w + span_w
     assert grid[-1] == pytest.approx(min_w)
     assert min(grid) >= min_w
-    assert all(0 < high - low <= step_w * (1 + 1e-9) for high, low in zip(grid, grid[1:], strict=False))
+    assert all(0 < high - low <= step_w * (1 + 1e-9) for high, low in pairwise(grid))
 
 
 @pytest.mark.parametrize(

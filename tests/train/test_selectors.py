@@ -41,12 +41,18 @@ PROFILE = LimitProfile(
 def profile_of(source, gpu: str, name: str) -> LimitProfile:
     workload = find_workload(name)
     power = source.power(gpu)
+    identity = (workload.dataset, workload.network, workload.optimizer)
+    of_job = [
+        row
+        for row in range(len(power.batch_size))
+        if (power.dataset[row], power.network[row], power.optimizer[row]) == identity
+    ]
+    size = max(power.batch_size[row] for row in of_job if power.batch_size[row] <= workload.batch_size)
     rows = sorted(
         (
             (power.power_limit[row], power.average_power[row], power.time_per_epoch[row])
-            for row in range(len(power.batch_size))
-            if (power.dataset[row], power.network[row], power.optimizer[row], power.batch_size[row])
-            == (workload.dataset, workload.network, workload.optimizer, workload.batch_size)
+            for row in of_job
+            if power.batch_size[row] == size
         ),
         reverse=True,
     )

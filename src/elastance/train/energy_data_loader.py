@@ -149,7 +149,9 @@ class EnergyDataLoader(Generic[Batch]):
         self._loader = loader
         self._tuner = devices if isinstance(devices, PowerLimitOptimizer) else None
         measured = devices.gpus if isinstance(devices, PowerLimitOptimizer) else devices
-        self._meter = EnergyMeter(measured, sync=self._tuner.sync if self._tuner else sync, clock=clock)
+        self._meter = EnergyMeter(
+            measured, sync=self._tuner.sync if self._tuner else sync, clock=clock, estimate_short=True
+        )
         self._max_epochs = max_epochs
         self._target = target_metric
         self._higher = higher_is_better

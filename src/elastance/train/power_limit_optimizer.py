@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from elastance.devices import DeviceKind, find_devices
 from elastance.errors import InputError, MeterError, NoDeviceError
 from elastance.measure import EnergyMeter, PowerLimitHold, restore_abandoned_limits
+from elastance.runs import Provenance
 from elastance.train.limit_profile import LimitProfile, LimitWindow, limit_grid
 from elastance.train.profile_cache import ProfileCache, ProfileKey
 from elastance.train.ranks import gather_from_ranks, gather_gpus
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _RUN, _STEADY, _WINDOW = "run", "steady", "window"
+_MOST_CUTS = 5  # epochs in a row that may cut the window of the same limit
 _DOUBTFUL = 0.1  # share of a window's energy that may be uncertain before it is said
 
 
@@ -66,9 +68,10 @@ class PowerLimitOptimizer:
         print(tuner.report)
 
     The limits go down from the maximum to the minimum, one for all GPUs of the job. An epoch that ends within a
-    window drops it; the same limit is tried again in the next epoch. The limits from before are put back at the
-    end, on an exception or a signal, and after a kill at the next start (`elastance.measure.power_limit`). With
-    several ranks each measures its own GPUs, and all of them call the callbacks equally often, as DDP does.
+    window drops it; the same limit is tried again in the next epoch, five times at most. The limits from before are
+    put back at the end, on an exception or a signal, and after a kill at the next start
+    (`elastance.measure.power_limit`). With several ranks each measures its own GPUs, and all of them call the
+    callbacks equally often, as DDP does.
 
     Args:
         devices: The GPUs this rank trains on, or what `elastance.find_devices` finds by this specification.
@@ -134,7 +137,7 @@ class PowerLimitOptimizer:
         if sync == "auto":
             sync = "torch" if "torch" in sys.modules else None
         self.sync = sync
-        self._meter = EnergyMeter(self.gpus, sync=sync, clock=clock)
+        self._meter = EnergyMeter(self.gpus, sync=sync, clock=clock, estimate_short=True)
         self._hold = PowerLimitHold(self.gpus)
         self.state: SweepState | None = None
         self.profile: LimitProfile | None = None
@@ -143,10 +146,11 @@ class PowerLimitOptimizer:
         self._grid: tuple[float, ...] = ()
         self._key: ProfileKey | None = None
         self._windows: list[LimitWindow] = []
-        self._cut_w: float | None = None
+        self._cuts = 0
         self._former_w: set[float] = set()
         self._steps = 0
         self._is_first = True
+        self._is_doubtful = False
         self._closed = False
 
     @property
@@ -203,10 +207,10 @@ class PowerLimitOptimizer:
         try:
             if isinstance(state, Profiling):
                 self._meter.cancel(_WINDOW)
-            if self._cut_w == state.power_limit_w:
+            self._cuts += 1
+            if self._cuts == _MOST_CUTS:
                 self.state = self._give_up(state.power_limit_w)
                 return
-            self._cut_w = state.power_limit_w
             self._rest()
             self.state = Ready(state.power_limit_w, 0)
         except BaseException:
@@ -256,6 +260,7 @@ class PowerLimitOptimizer:
         if isinstance(state, Warmup):
             self._meter.begin(_WINDOW)
             return Profiling(limit_w, self._steps_of.measure)
+        self._cuts = 0
         self._windows.append(self._reduce(limit_w, self._meter.end(_WINDOW)))
         if len(self._windows) < len(self._grid):
             next_w = self._grid[len(self._windows)]
@@ -280,14 +285,27 @@ class PowerLimitOptimizer:
                     f"the window of {self._steps_of.measure} steps ({time_s:g} s) under {limit_w:g} W could not be"
                     f" measured: {'; '.join(why) or 'no energy was counted'}; more steps per window may help"
                 )
-        if own.energy_j and own.uncertainty_j is not None and own.uncertainty_j > _DOUBTFUL * own.energy_j:
-            _logger.warning(
-                "the energy under %g W is uncertain by %.0f %%: measure more than %d steps per limit",
-                limit_w, 100.0 * own.uncertainty_j / own.energy_j, self._steps_of.measure,
-            )  # fmt: skip
+        self._warn_if_doubtful(limit_w, own)
         return LimitWindow(
             limit_w, sum(energy_j or 0.0 for energy_j, _, _ in ranks), max(time_s for _, time_s, _ in ranks)
         )
+
+    def _warn_if_doubtful(self, limit_w: float, own: Measurement) -> None:
+        bound_j = own.uncertainty_j
+        if any(device.provenance.method is Provenance.ESTIMATE for device in own.devices):
+            doubt = f"is an estimate: {own.time_s:.3g} s were too short for the energy counter"
+        elif own.energy_j and bound_j is not None and bound_j > _DOUBTFUL * own.energy_j:
+            doubt = f"is uncertain by {bound_j / own.energy_j:.0%}"
+        else:
+            return
+        if not self._is_doubtful:
+            _logger.warning(
+                "the energy under %g W %s; measure more than %d steps per limit",
+                limit_w,
+                doubt,
+                self._steps_of.measure,
+            )
+        self._is_doubtful = True
 
     def _finish(self, profile: LimitProfile) -> Done:
         """Select, and set what was selected."""
@@ -304,8 +322,8 @@ class PowerLimitOptimizer:
     def _give_up(self, limit_w: float) -> Done:
         needed = self._steps_of.warmup + self._steps_of.measure + 1
         problem = (
-            f"two epochs in a row ended before {limit_w:g} W was measured, which takes {needed} steps: no power limit"
-            " was selected; warm up or measure for fewer steps"
+            f"{_MOST_CUTS} epochs in a row ended before {limit_w:g} W was measured, which takes {needed} steps:"
+            " no power limit was selected; warm up or measure for fewer steps"
         )
         _logger.warning("%s", problem)
         self._rest()
