@@ -7,12 +7,12 @@ import os
 import socket
 import sys
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from elastance.devices import DeviceKind, find_devices
 from elastance.errors import InputError, MeterError, NoDeviceError
 from elastance.measure import EnergyMeter, PowerLimitHold, restore_abandoned_limits
+from elastance.measure.limits import describe_restored
 from elastance.runs import Provenance
 from elastance.train.limit_profile import LimitProfile, LimitWindow, limit_grid
 from elastance.train.profile_cache import ProfileCache, ProfileKey
@@ -137,6 +137,8 @@ class PowerLimitOptimizer:
         if sync == "auto":
             sync = "torch" if "torch" in sys.modules else None
         self.sync = sync
+        for change in restore_abandoned_limits(self.gpus):
+            _logger.warning("%s", describe_restored(change))
         self._meter = EnergyMeter(self.gpus, sync=sync, clock=clock, estimate_short=True)
         self._hold = PowerLimitHold(self.gpus)
         self.state: SweepState | None = None
@@ -186,7 +188,10 @@ class PowerLimitOptimizer:
                 state = self._start()
             while not isinstance(state, Done) and state.steps_left == 0:
                 state = self._follow(state)
-            self.state = state if isinstance(state, Done) else replace(state, steps_left=state.steps_left - 1)
+            if not isinstance(state, Done):
+                # Not dataclasses.replace: this is on the path of every step.
+                state = type(state)(state.power_limit_w, state.steps_left - 1)
+            self.state = state
         except BaseException:
             self._abandon()
             raise
@@ -237,8 +242,6 @@ class PowerLimitOptimizer:
         self.close()
 
     def _start(self) -> SweepState:
-        for change in restore_abandoned_limits(self.gpus):
-            _logger.warning("%s: the power limit a killed process left is put back", change.device.info.id)
         self._former_w = {gpu.power_limits().current_w for gpu in self.gpus}
         self.job_gpus = gather_gpus(self.gpus, self._gather)
         self._grid = limit_grid(self.job_gpus.min_w, self.job_gpus.max_w, self._limit_step_w)
