@@ -299,6 +299,11 @@ def test_an_observer_changes_limits_in_windows_only_and_estimates_the_optimum(
     assert report.at_optimum.provenance is Provenance.ESTIMATE
     assert report.at_optimum.time_s == pytest.approx(now.s - steady_s + optimum_s)
     assert report.at_optimum.energy_j == pytest.approx(began_j + optimum_s * 90.0, rel=1e-4)
+    measured, best, estimate = str(report).splitlines()
+    assert measured.endswith("J (counter)")
+    assert best == "best power limit: 100 W"
+    assert estimate.startswith("at that limit, had it been set: about ")
+    assert estimate.endswith("s (estimate)")
 
 
 def test_a_tuned_run_needs_no_estimate(now: Now, gpu: TrainingGpu) -> None:
@@ -309,6 +314,7 @@ def test_a_tuned_run_needs_no_estimate(now: Now, gpu: TrainingGpu) -> None:
     with tuner_of(now, gpu) as tuner:
         train(tuner, now, 5, gpu.step_time_s)
     assert tuner.report.problem == "training ended before the sweep did"
+    assert "no power limit was selected: training ended" in str(tuner.report)
 
 
 def test_ranks_add_their_energy_take_the_longest_time_and_count_all_gpus() -> None:

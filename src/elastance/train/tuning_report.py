@@ -47,6 +47,22 @@ class TuningReport:
     profile: LimitProfile | None
     problem: str | None
 
+    def __str__(self) -> str:
+        energy_j = self.measured.energy_j
+        sources = sorted({device.provenance.source.value for device in self.measured.devices})
+        energy = f"{energy_j:.5g} J ({', '.join(sources)})" if energy_j is not None else "no energy reading"
+        lines = [f"{self.steps} steps in {self.measured.time_s:.5g} s: {energy}"]
+        if self.problem is not None:
+            lines.append(f"no power limit was selected: {self.problem}")
+        elif self.power_limit_w is not None:
+            lines.append(f"best power limit: {self.power_limit_w:g} W")
+        if self.at_optimum is not None:
+            lines.append(
+                f"at that limit, had it been set: about {self.at_optimum.energy_j:.5g} J in"
+                f" {self.at_optimum.time_s:.5g} s ({self.at_optimum.provenance.value})"
+            )
+        return "\n".join(lines)
+
 
 def estimate_at_optimum(
     run: Measurement, steady: Measurement, profile: LimitProfile, former_w: float, optimum_w: float
