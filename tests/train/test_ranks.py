@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from elastance.train.ranks import gather_from_ranks, reduce_over_ranks
-from made_up_training import Ranks
+from elastance.train.ranks import gather_from_ranks
 
 TWO_RANKS = """
 import sys
@@ -36,12 +35,6 @@ def test_alone_without_torch() -> None:
 def test_nothing_imports_torch_before_it_is_used() -> None:
     script = "import sys, elastance.train; sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
-
-
-def test_energy_is_summed_and_the_longest_time_counts() -> None:
-    ranks = Ranks(2)
-    reduced = ranks.run(lambda rank: reduce_over_ranks(10.0 + rank, 3.0 - rank, ranks.gather_of(rank)))
-    assert reduced == [(21.0, 3.0), (21.0, 3.0)]
 
 
 @pytest.mark.slow

@@ -89,9 +89,3 @@ def gather_gpus(devices: Sequence[Device], gather: Gather) -> JobGpus:
             f"the GPUs of the job accept different power limits ({described}): one limit for all needs equal ranges"
         )
     return JobGpus(tuple(tuple(gpu.name for gpu in rank) for rank in ranks), *ranges[0])
-
-
-def reduce_over_ranks(energy_j: float, time_s: float, gather: Gather) -> tuple[float, float]:
-    """Return the energy (J) of all ranks together and the time (s) of the slowest."""
-    values: list[tuple[float, float]] = gather((energy_j, time_s))
-    return sum(energy for energy, _ in values), max(time for _, time in values)
