@@ -158,8 +158,8 @@ def test_ended_from_outside(elastance, number: int) -> None:
         refused = elastance("limit", "set", "200", *SIM)
         assert (refused.status, f"held by process {process.pid}" in refused.err) == (2, True)
         process.send_signal(number)
-        process.stdin.close()
         process.wait(20)
+        process.stdin.close()  # lets the command end that outlives a killed one
     if number == signal.SIGTERM:
         assert process.returncode == 128 + number
     else:
