@@ -12,6 +12,7 @@ import numpy as np
 from elastance.policies import PolicyKind, build_policy, find_policy
 from elastance.simulate.groups import OverlappingJob
 from elastance.simulate.world import JobWorld
+from elastance.traces.group_table import find_overlapping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,8 +144,7 @@ def _expected_run(task: Task, group: Group, policy: str, seed: int) -> GroupRun:
     runs["batch_size"], runs["power_limit_w"], runs["reached"] = fixed.batch_size, fixed.power_limit_w, True
     for field, value in (("energy_j", fixed.energy_j), ("time_s", fixed.time_s), ("cost_j", fixed.cost_j)):
         runs[field] = value * ratios[order]
-    latest_end = np.maximum.accumulate(ends)
-    overlapping = int(np.sum(starts[1:] < latest_end[:-1]))
+    overlapping = int(find_overlapping(np.zeros(len(order), np.int64), starts, ends).sum())
     return _summed(group, policy, seed, runs, overlapping, 0, ())
 
 
