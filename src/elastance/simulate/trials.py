@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from elastance.errors import ConvergenceError, PolicyError
 from elastance.policies import PolicyKind, find_policy
-from elastance.simulate.histories import simulate_history, simulate_seeds
-from elastance.simulate.measures import Measures, Spread, cost_per_recurrence, measure_by
+from elastance.simulate.histories import measure_history, simulate_history, simulate_seeds
+from elastance.simulate.measures import Measures, Spread, cost_per_recurrence
 from elastance.simulate.processes import PARTS_PER_PROCESS, check_jobs, in_processes
 
 if TYPE_CHECKING:
@@ -139,8 +139,8 @@ def _finished(part: _Part, failures: dict[int, str]) -> Iterator[History]:
 
 
 def _measured(history: History, task: Task) -> _Measured:
-    measures = measure_by(task.yardstick, history.records, task.recurrences)
-    return measures, tuple(cost_per_recurrence(history.records, task.recurrences))
+    costs_j = cost_per_recurrence(history.records, task.recurrences)
+    return measure_history(task, history), tuple(costs_j)
 
 
 def _result(
