@@ -39,10 +39,7 @@ def compare(
     results = []
     for policy in policies:
         histories = tuple(simulate_history(task, policy, seed) for seed in range(seeds))
-        measures = tuple(
-            measure(of.records, recurrences, table=task.table, oracle=task.oracle, default=task.default)
-            for of in histories
-        )
+        measures = tuple(measure(task.yardstick, of.records, recurrences) for of in histories)
         results.append(PolicyResult(policy, histories, measures))
     return Comparison(task, "v100", SOURCE, tuple(results))
 

@@ -21,7 +21,8 @@ from elastance.simulate import (
     simulate_recurring,
 )
 from elastance.simulate.histories import simulate_seeds
-from elastance.simulate.measures import measure, measure_by
+from elastance.simulate.measures import measure
+from elastance.simulate.yardstick import Baselines, Yardstick
 from elastance.traces import DriftTrace, TrainTrace, read_drift
 from elastance.traces.drift_model import DriftSettings, synthesize_drift
 from made_up import make_facts, make_problem
@@ -59,8 +60,10 @@ def test_slices_that_are_all_the_same_are_no_drift(policy) -> None:
     same = replace(plain, slices=(facts,) * 4)
     assert simulate_history(plain, policy, 5) == simulate_history(same, policy, 5)
     records = simulate_history(plain, policy, 5).records
-    steady, drifting = measure_by(plain.yardstick, records, 30), measure_by(same.yardstick, records, 30)
-    assert steady == measure(records, 30, table=plain.table, oracle=plain.oracle, default=plain.default)
+    steady, drifting = measure(plain.yardstick, records, 30), measure(same.yardstick, records, 30)
+    assert steady == measure(
+        Yardstick.steady(Baselines(plain.table, plain.oracle, plain.default), 30), records, 30
+    )
     for name in ("regret_oracle_jobs", "energy_saving", "time_saving", "total_energy_saving"):
         assert getattr(drifting, name) == pytest.approx(getattr(steady, name), abs=1e-12)
     assert drifting.break_even_recurrence == steady.break_even_recurrence
@@ -70,10 +73,10 @@ def test_the_oracle_is_that_of_each_slice() -> None:
     of = task()
     history = simulate_history(of, "oracle", 1)
     assert [record.batch_size for record in history.records] == [16, 16, 32, 64, 64, 64, 64]
-    measures = measure_by(of.yardstick, history.records, 7)
+    measures = measure(of.yardstick, history.records, 7)
     assert measures.regret_oracle_jobs == pytest.approx(0.0, abs=1e-12)
     assert measures.gap == 0.0
-    default = measure_by(of.yardstick, simulate_history(of, "default", 1).records, 7)
+    default = measure(of.yardstick, simulate_history(of, "default", 1).records, 7)
     assert default.energy_saving == pytest.approx(0.0, abs=1e-12)
     assert default.break_even_recurrence == 1
     costs = [record.cost_j for record in history.records]

@@ -9,6 +9,7 @@ from elastance.runs import RunRecord
 from elastance.simulate import Spread, expectations, pareto_front
 from elastance.simulate.expectation import default, expected_epochs, oracle
 from elastance.simulate.measures import break_even, measure
+from elastance.simulate.yardstick import Baselines, Yardstick
 from made_up import make_facts, make_problem
 
 
@@ -78,7 +79,7 @@ def test_measures_of_a_small_history() -> None:
         record(32, 150, 70.0, 1),
         *(record(16, 100, 50.0, number) for number in range(2, 7)),
     ]
-    result = measure(records, 7, table=table, oracle=best, default=usual)
+    result = measure(Yardstick.steady(Baselines(table, best, usual), 7), records, 7)
     assert result.energy_j == 500.0
     assert result.time_s == pytest.approx(50.0)
     assert result.regret_oracle_jobs == pytest.approx(500.0 / best.cost_j - 7)
@@ -94,7 +95,7 @@ def test_failed_tries_count_in_the_last_five() -> None:
     table = expectations(make_facts(), problem.job, problem.cost)
     usual = table[32, 200]._replace(energy_j=100.0, time_s=10.0, cost_j=100.0)
     records = [record(8, 100, 30.0, 0, reached=False), record(32, 200, 100.0, 0)]
-    result = measure(records, 1, table=table, oracle=usual, default=usual)
+    result = measure(Yardstick.steady(Baselines(table, usual, usual), 1), records, 1)
     assert result.energy_saving == pytest.approx(-0.3)
     assert result.final == (32, 200)
 
@@ -102,7 +103,7 @@ def test_failed_tries_count_in_the_last_five() -> None:
 def test_an_empty_history_measures_to_nothing() -> None:
     problem = make_problem()
     table = expectations(make_facts(), problem.job, problem.cost)
-    result = measure([], 0, table=table, oracle=oracle(table), default=table[32, 200])
+    result = measure(Yardstick.steady(Baselines(table, oracle(table), table[32, 200]), 0), [], 0)
     assert (result.energy_j, result.regret_oracle_jobs, result.final) == (0.0, 0.0, None)
     assert result.energy_saving is None
     assert result.break_even_recurrence is None
@@ -114,11 +115,11 @@ def test_break_even_by_its_definition(costs: list[float], usual: float) -> None:
     held = [total <= count * usual * (1 + 1e-9) for count, total in enumerate(sums, start=1)]
     first = next((k for k in range(1, len(costs) + 1) if all(held[k - 1 :])), None)
     near = any(abs(total - count * usual) <= 1e-6 * usual * count for count, total in enumerate(sums, 1))
-    assert near or break_even(costs, usual) == first
+    assert near or break_even(costs, [count * usual for count in range(1, len(costs) + 1)]) == first
 
 
 def test_the_default_breaks_even_at_once() -> None:
-    assert break_even([0.1] * 1000, 0.1) == 1
+    assert break_even([0.1] * 1000, [count * 0.1 for count in range(1, 1001)]) == 1
 
 
 def test_spread() -> None:

@@ -21,9 +21,7 @@ def test_what_is_measured_is_what_each_seed_alone_gives(policy: str, published: 
     assert result.seeds == seeds
     for seed, measures, costs in zip(seeds, result.measures, result.costs_j, strict=True):
         records = simulate_history(of, policy, seed).records
-        assert measures == measure(
-            records, of.recurrences, table=of.table, oracle=of.oracle, default=of.default
-        )
+        assert measures == measure(of.yardstick, records, of.recurrences)
         assert list(costs) == cost_per_recurrence(records, of.recurrences)
         assert math.fsum(costs) == pytest.approx(measures.cost_j, rel=1e-12)
 

@@ -12,7 +12,7 @@ import numpy as np
 from elastance.policies import PolicyKind, Problem, build_policy, find_policy
 from elastance.simulate.expectation import Expectation, default, expectations, oracle
 from elastance.simulate.lockstep import LEAST_SEEDS, Explorer, can_step_together, step_together
-from elastance.simulate.measures import LAST, Measures, measure_by
+from elastance.simulate.measures import LAST, Measures, measure
 from elastance.simulate.processes import PARTS_PER_PROCESS, check_jobs, in_processes
 from elastance.simulate.recurring import RecurringJob
 from elastance.simulate.rules import NormalRules, PublishedRules, Rules
@@ -192,7 +192,7 @@ def measure_history(task: Task, history: History) -> Measures:
     Raises:
         ConvergenceError: The baselines themselves cannot reach the target.
     """
-    return replace(measure_by(task.yardstick, history.records, task.recurrences), notes=history.notes)
+    return replace(measure(task.yardstick, history.records, task.recurrences), notes=history.notes)
 
 
 def measure_seeds(task: Task, policy: str, seeds: Sequence[int]) -> list[Measures]:

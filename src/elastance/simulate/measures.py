@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from elastance.runs import RunRecord
-    from elastance.simulate.expectation import Expectation
 
 LAST = 5
 """Savings and the final configuration are taken over this many last recurrences (NSDI'23, section 6.2)."""
@@ -87,27 +86,7 @@ class Measures:
     notes: tuple[str, ...] = ()
 
 
-def measure(
-    records: Sequence[RunRecord],
-    recurrences: int,
-    *,
-    table: dict[tuple[int, int], Expectation],
-    oracle: Expectation,
-    default: Expectation,
-) -> Measures:
-    """Measure the `records` of `recurrences` recurrences against the two baselines.
-
-    Args:
-        records: Every run in order, failed tries included.
-        recurrences: How many recurrences they belong to.
-        table: Expectation of every configuration.
-        oracle: The best configuration.
-        default: The user's own configuration.
-    """
-    return measure_by(Yardstick.steady(Baselines(table, oracle, default), recurrences), records, recurrences)
-
-
-def measure_by(yardstick: Yardstick, records: Sequence[RunRecord], recurrences: int) -> Measures:
+def measure(yardstick: Yardstick, records: Sequence[RunRecord], recurrences: int) -> Measures:
     """Measure the `records` of `recurrences` recurrences by a yardstick, whose baselines may drift.
 
     With drift, regret is in costs of the mean oracle recurrence, and the gap is the mean over the last successful
@@ -133,7 +112,7 @@ def measure_by(yardstick: Yardstick, records: Sequence[RunRecord], recurrences: 
         energy_saving=saved_j,
         time_saving=saved_s,
         total_energy_saving=saved_total,
-        break_even_recurrence=_stays_below(
+        break_even_recurrence=break_even(
             cost_per_recurrence(records, recurrences), yardstick.default_costs_j
         ),
         runs=len(records),
@@ -162,12 +141,13 @@ def cost_per_recurrence(records: Sequence[RunRecord], recurrences: int) -> list[
     return costs
 
 
-def break_even(costs_j: Sequence[float], default_cost_j: float) -> int | None:
-    """Return the first recurrence, from 1, from which on the accumulated cost stays at or below the default's."""
-    return _stays_below(costs_j, [count * default_cost_j for count in range(1, len(costs_j) + 1)])
+def break_even(costs_j: Sequence[float], accumulated_default_j: Sequence[float]) -> int | None:
+    """Return the first recurrence, from 1, from which on the accumulated cost stays at or below the default's.
 
-
-def _stays_below(costs_j: Sequence[float], accumulated_default_j: Sequence[float]) -> int | None:
+    Args:
+        costs_j: Cost of each recurrence, J.
+        accumulated_default_j: What default has cost after each recurrence, J.
+    """
     first = None
     totals = zip(accumulate(costs_j), accumulated_default_j, strict=True)
     for recurrence, (total, default_j) in enumerate(totals, start=1):
