@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from elastance.errors import InputError
 from elastance.job import scale_learning_rate
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class LearningRateRule(StrEnum):
@@ -66,22 +62,13 @@ def learning_rate_for(
             default_batch_size=default_batch_size,
             batch_size=batch_size,
         )
-    return default_learning_rate * _FACTORS[chosen](batch_size / default_batch_size)
+    if chosen is LearningRateRule.NONE:
+        return default_learning_rate
+    ratio = batch_size / default_batch_size
+    return default_learning_rate * (math.sqrt(ratio) if chosen is LearningRateRule.SQRT else ratio)
 
 
 def _name_of(optimizer: object) -> str:
     if isinstance(optimizer, str):
         return optimizer
     return optimizer.__name__ if isinstance(optimizer, type) else type(optimizer).__name__
-
-
-def _unscaled(ratio: float) -> float:
-    del ratio
-    return 1.0
-
-
-_FACTORS: dict[LearningRateRule, Callable[[float], float]] = {
-    LearningRateRule.LINEAR: float,
-    LearningRateRule.SQRT: math.sqrt,
-    LearningRateRule.NONE: _unscaled,
-}
