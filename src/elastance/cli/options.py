@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from elastance.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
+
+    from matplotlib.figure import Figure
 
 Gpu = Annotated[str, typer.Option(help="GPU type.")]
 Policy = Annotated[
@@ -54,6 +56,33 @@ def check_destinations(history: Path | None, plot: Path | None, theme: str) -> N
         check_picture_path(plot)
     if history is not None:
         check_writable(history)
+
+
+def deliver(
+    *,
+    as_json: bool,
+    history: Path | None,
+    plot: Path | None,
+    runs: Callable[[], Any],
+    draw: Callable[[], Figure],
+    document: Callable[[], Any],
+    show: Callable[[], None],
+) -> None:
+    """Write the files that were asked for, then print the document or show the table; only those are computed."""
+    from elastance.cli import output
+    from elastance.figures import save_figure
+
+    if history is not None:
+        output.write_json(history, runs())
+    if plot is not None:
+        save_figure(draw(), plot)
+    if as_json:
+        output.print_json(document())
+        return
+    show()
+    for path in (history, plot):
+        if path is not None:
+            output.say(f"wrote {path}", style="dim")
 
 
 def parse_names(option: str, text: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -116,6 +117,7 @@ def recurring(
       elastance simulate recurring --drift drift.csv --seeds 0:100
     """  # noqa: D301
     from elastance.cli import output
+    from elastance.figures import draw_recurring
     from elastance.simulate import COMPARED_BY_DEFAULT, simulate_recurring
     from elastance.traces import read_drift
 
@@ -144,27 +146,15 @@ def recurring(
             jobs=jobs,
             on_progress=on_progress,
         )
-    _deliver(comparison, as_json=as_json, history=history, plot=plot, theme=theme)
-
-
-def _deliver(
-    comparison: Comparison, *, as_json: bool, history: Path | None, plot: Path | None, theme: str
-) -> None:
-    """Write the files that were asked for, then print the document or the table."""
-    from elastance.cli import output
-    from elastance.figures import draw_recurring, save_figure
-
-    if history is not None:
-        output.write_json(history, comparison.histories())
-    if plot is not None:
-        save_figure(draw_recurring(comparison, theme=theme), plot)
-    if as_json:
-        output.print_json(comparison.to_json())
-        return
-    _print_table(comparison)
-    for path in (history, plot):
-        if path is not None:
-            output.say(f"wrote {path}", style="dim")
+    options.deliver(
+        as_json=as_json,
+        history=history,
+        plot=plot,
+        runs=comparison.histories,
+        draw=partial(draw_recurring, comparison, theme=theme),
+        document=comparison.to_json,
+        show=partial(_print_table, comparison),
+    )
 
 
 def _described_job(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,7 +65,7 @@ def groups(
     """  # noqa: D301
     from elastance.cli import output
     from elastance.errors import InputError
-    from elastance.figures import draw_groups, save_figure
+    from elastance.figures import draw_groups
     from elastance.simulate import COMPARED_BY_DEFAULT, simulate_groups
 
     if groups is None:
@@ -88,17 +89,15 @@ def groups(
             jobs=jobs,
             on_progress=on_progress,
         )
-    if history is not None:
-        output.write_json(history, comparison.history())
-    if plot is not None:
-        save_figure(draw_groups(comparison, theme=theme), plot)
-    if as_json:
-        output.print_json(comparison.to_json())
-        return
-    _print_table(comparison)
-    for path in (history, plot):
-        if path is not None:
-            output.say(f"wrote {path}", style="dim")
+    options.deliver(
+        as_json=as_json,
+        history=history,
+        plot=plot,
+        runs=comparison.history,
+        draw=partial(draw_groups, comparison, theme=theme),
+        document=comparison.to_json,
+        show=partial(_print_table, comparison),
+    )
 
 
 def _print_table(comparison: GroupComparison) -> None:
