@@ -13,6 +13,7 @@ from elastance.figures.recurring import facts_in_words
 from elastance.figures.style import WIDTH_INCHES, Theme, drawing, find_theme
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
     from matplotlib.gridspec import GridSpec
 
@@ -74,6 +75,19 @@ class Canvas:
             bottom=self.bottom + below_in / height,
             top=self.top - above_in / height,
             **ratios,
+        )
+
+    def legend(self, columns: int, *more: tuple[Artist, str]) -> None:
+        """Explain the marks of the first panel, and `more`, in a row above all panels."""
+        marks = [*zip(*self.figure.axes[0].get_legend_handles_labels(), strict=True), *more]
+        self.figure.legend(
+            [mark for mark, _ in marks],
+            [label for _, label in marks],
+            loc="upper left",
+            bbox_to_anchor=(0.005, self.top + 0.005),
+            ncols=columns,
+            columnspacing=1.6,
+            handletextpad=0.5,
         )
 
 

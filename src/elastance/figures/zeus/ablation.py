@@ -132,15 +132,7 @@ def draw(result: Result[AblationRow], canvas: Canvas) -> None:
     axes.set_xlabel("total cost, relative to the full policy")
     dearest = max(result.rows, key=lambda row: row.relative_cost)
     axes.set_title(f"{dearest.workload} {dearest.variant}: {dearest.relative_cost:.1f} times the cost")
-    handles, labels = axes.get_legend_handles_labels()
-    canvas.figure.legend(
-        handles,
-        labels,
-        loc="upper left",
-        bbox_to_anchor=(0.005, canvas.top + 0.005),
-        ncols=4,
-        columnspacing=1.6,
-    )
+    canvas.legend(4)
 
 
 EXPERIMENT = Experiment(

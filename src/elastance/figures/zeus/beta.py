@@ -160,15 +160,7 @@ def draw(result: Result[BetaRow], canvas: Canvas) -> None:
         _draw_workload(axes, [row for row in result.rows if row.workload == workload], canvas.look)
         axes.set_ylabel("total cost, beta 2 = 1" if number % 3 == 0 else "")
         axes.set_xlabel("beta" if number > 2 else "")
-    handles, labels = canvas.figure.axes[0].get_legend_handles_labels()
-    canvas.figure.legend(
-        handles,
-        labels,
-        loc="upper left",
-        bbox_to_anchor=(0.005, canvas.top + 0.005),
-        ncols=2,
-        columnspacing=1.6,
-    )
+    canvas.legend(2)
 
 
 def _draw_workload(axes: Axes, rows: Sequence[BetaRow], look: Theme) -> None:

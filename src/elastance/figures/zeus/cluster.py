@@ -184,15 +184,7 @@ def draw(result: Result[ClusterRow], canvas: Canvas) -> None:
         _draw_workload(axes, [row for row in result.rows if row.workload == workload], canvas.look)
         axes.set_ylabel("sum so far, default = 1" if number % 3 == 0 else "")
         axes.set_xlabel("submissions ended" if number + 3 >= len(workloads) else "")
-    handles, labels = canvas.figure.axes[0].get_legend_handles_labels()
-    canvas.figure.legend(
-        handles,
-        labels,
-        loc="upper left",
-        bbox_to_anchor=(0.005, canvas.top + 0.005),
-        ncols=3,
-        columnspacing=1.6,
-    )
+    canvas.legend(3)
 
 
 def _draw_workload(axes: Axes, rows: Sequence[ClusterRow], look: Theme) -> None:

@@ -212,20 +212,8 @@ def draw(result: Result[DriftRow], canvas: Canvas) -> None:
         axes.tick_params(labelbottom=axes is time)
         axes.yaxis.set_label_coords(-0.062, 0.5)
     time.set_xlabel("slice = recurrence")
-    handles, labels = sizes.get_legend_handles_labels()
-    more, said = energy.get_legend_handles_labels()
-    baselines = [
-        (handle, label) for handle, label in zip(more, said, strict=True) if label in ("default", "oracle")
-    ]
-    canvas.figure.legend(
-        [*handles, *(handle for handle, _ in baselines)],
-        [*labels, *(label for _, label in baselines)],
-        loc="upper left",
-        bbox_to_anchor=(0.005, canvas.top + 0.005),
-        ncols=5,
-        columnspacing=1.4,
-        handletextpad=0.5,
-    )
+    baselines = zip(*energy.get_legend_handles_labels(), strict=True)
+    canvas.legend(5, *((mark, label) for mark, label in baselines if label in ("default", "oracle")))
 
 
 def _draw_sizes(

@@ -128,12 +128,7 @@ def draw(result: Result[PotentialRow], canvas: Canvas) -> None:
         axes = canvas.figure.add_subplot(grid[divmod(number, columns)])
         _draw_gpu(axes, [row for row in result.rows if row.gpu == gpu], canvas.look, most)
         axes.tick_params(labelleft=number % columns == 0)
-    first = canvas.figure.axes[0]
-    handles, labels = first.get_legend_handles_labels()
-    canvas.figure.legend(
-        handles, labels, loc="upper left", bbox_to_anchor=(0.005, canvas.top + 0.005), ncols=3,
-        columnspacing=1.6, handletextpad=0.5,
-    )  # fmt: skip
+    canvas.legend(3)
 
 
 def _draw_gpu(axes: Axes, rows: Sequence[PotentialRow], look: Theme, most: float) -> None:

@@ -146,11 +146,7 @@ def draw(result: Result[OverheadRow], canvas: Canvas) -> None:
         axes.tick_params(axis="y", length=0, labelleft=number == 0)
         axes.set_xlabel(f"extra {quantity}, % of a run")
         axes.set_title(f"{quantity}")
-    handles, labels = canvas.figure.axes[0].get_legend_handles_labels()
-    canvas.figure.legend(
-        handles, labels, loc="upper left", bbox_to_anchor=(0.005, canvas.top + 0.005), ncols=2,
-        columnspacing=1.6, handletextpad=0.5,
-    )  # fmt: skip
+    canvas.legend(2)
 
 
 def _signed(value: float) -> str:

@@ -162,11 +162,7 @@ def draw(result: Result[SavingsRow], canvas: Canvas) -> None:
         axes.set_xlabel(f"{quantity} of the last five recurrences, relative to default")
         axes.set_title(_message(result.rows, quantity))
         axes.tick_params(labelleft=number == 0)
-    handles, names = canvas.figure.axes[0].get_legend_handles_labels()
-    canvas.figure.legend(
-        handles, names, loc="upper left", bbox_to_anchor=(0.005, canvas.top + 0.005), ncols=5,
-        columnspacing=1.6, handletextpad=0.5,
-    )  # fmt: skip
+    canvas.legend(5)
 
 
 def _message(rows: Sequence[SavingsRow], quantity: str) -> str:
