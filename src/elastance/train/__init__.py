@@ -3,6 +3,7 @@
 Nothing here imports PyTorch until it is used.
 """
 
+from elastance.train.data_parallel import Share, join
 from elastance.train.energy_data_loader import EnergyDataLoader, StoppedBy, TrainingResult
 from elastance.train.learning_rate import LearningRateRule, learning_rate_for
 from elastance.train.limit_profile import LimitProfile, LimitWindow, limit_grid
@@ -28,12 +29,14 @@ __all__ = [
     "Profiling",
     "Ready",
     "Selector",
+    "Share",
     "StoppedBy",
     "SweepSteps",
     "TrainingResult",
     "TuningReport",
     "UsageEstimate",
     "Warmup",
+    "join",
     "learning_rate_for",
     "limit_grid",
 ]
