@@ -33,6 +33,7 @@ VERBS = [
     ("figures", "list"),
     ("figures", "run"),
     ("split",),
+    ("launch",),
 ]
 
 

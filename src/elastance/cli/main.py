@@ -16,6 +16,7 @@ from elastance.cli import (
     energy,
     export,
     figures,
+    launch,
     limit,
     measure,
     policies,
@@ -60,6 +61,11 @@ app.command("export", short_help="Joules and watts for Prometheus.")(export.expo
 app.command("doctor", short_help="What can be measured here, and can it be trusted?")(doctor.doctor)
 app.add_typer(limit.app, name="limit", short_help="Power limits, put back safely.")
 app.command("split", short_help="How should unlike GPUs share a batch?")(split.split)
+app.command(
+    "launch",
+    short_help="Train on unlike GPUs by a plan of `split`.",
+    context_settings={"allow_interspersed_args": False},
+)(launch.launch)
 app.command("policies", short_help="What can decide?")(policies.policies)
 
 
