@@ -29,6 +29,9 @@ def placed(
         ("p100", "NVIDIA A40", False),
         ("tesla", "Tesla T4", False),
         ("2024", "Made Up 2024", False),
+        ("h100_sxm4_80gb", "NVIDIA A100-SXM4-80GB", False),
+        ("a100_80gb", "NVIDIA A100-SXM4-80GB", True),
+        ("2080ti", "NVIDIA GeForce RTX 2080 Ti", True),
     ],
 )
 def test_the_name_of_a_profile_says_its_gpu(profile: str, product: str, same: bool) -> None:

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from elastance.train.launching.plan import LaunchPlan, PlannedGpu
 
 
+_MODEL = re.compile(r"[a-z]+\d+[a-z]*|\d+[a-z]+")
+"""What the name of a GPU model looks like: a10, rtx6000, 2080ti."""
+
+_VARIANT = re.compile(r"\d+gi?b?|sxm\d*|hbm\d\w*")
+"""What does so, too, but names a memory or a socket that other models have as well."""
+
+
 class PlacedGpu(NamedTuple):
     """A GPU of the plan that takes part, and which device it is.
 
@@ -68,8 +75,8 @@ def is_of_type(profile: str, product: str) -> bool:
     words = _words(product)
     # "Quadro RTX 6000" is written rtx6000; the G of an A10G makes no other GPU of it, the 0 of an A100 does.
     known = {*words, *(first + second for first, second in pairwise(words))}
-    typed = {word for word in wanted if any(map(str.isdigit, word)) and any(map(str.isalpha, word))}
-    return any(word == one or (one[:-1] == word and one[-1].isalpha()) for word in typed for one in known)
+    types = {word for word in wanted if _MODEL.fullmatch(word) and not _VARIANT.fullmatch(word)}
+    return any(word == one or (one[:-1] == word and one[-1].isalpha()) for word in types for one in known)
 
 
 def _words(name: str) -> list[str]:
