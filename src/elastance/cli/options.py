@@ -97,6 +97,32 @@ def parse_names(option: str, text: str) -> list[str]:
     return names
 
 
+def parse_batch_sizes(text: str) -> tuple[int, ...]:
+    """Read ``32,64,128`` or ``32:1024:x2`` (from 32 to at most 1024, doubling).
+
+    Raises:
+        InputError: The text is neither.
+    """
+    try:
+        if ":" not in text:
+            sizes = sorted({int(part) for part in text.split(",")})
+        else:
+            first, last, step = text.split(":")
+            size, factor, sizes = int(first), int(step.removeprefix("x")), list[int]()
+            if not step.startswith("x") or factor < 2 or size < 1:
+                raise ValueError  # noqa: TRY301 (told with the others)
+            while size <= int(last):
+                sizes.append(size)
+                size *= factor
+    except ValueError:
+        sizes = []
+    if not sizes or sizes[0] < 1:
+        raise InputError(
+            f"batch sizes {text!r}: expected a list such as 32,64,128 or a range such as 32:1024:x2"
+        )
+    return tuple(sizes)
+
+
 def parse_seeds(seed: int | None, seeds: str | None, default: int = 1) -> list[int]:
     """Return the seeds that ``--seed`` or ``--seeds`` ask for; `default` if neither is given.
 

@@ -4,25 +4,62 @@ from __future__ import annotations
 
 import os
 import signal
+import string
 import subprocess
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from elastance.errors import CommandMissingError, CommandUnusableError
+from elastance.errors import CommandMissingError, CommandUnusableError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from types import FrameType
+    from typing import IO
 
 _FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _FROM_KEYBOARD = ("SIGINT", "SIGQUIT")
 
 
-def run_child(command: Sequence[str]) -> int:
+def fill_command(command: Sequence[str], values: Mapping[str, object]) -> list[str]:
+    """Put values in place of ``{name}`` anywhere in the words of a command; ``{{`` and ``}}`` are braces.
+
+    Raises:
+        InputError: A placeholder is unknown or has no value.
+    """
+    filled: list[str] = []
+    for word in command:
+        try:
+            parts = list(string.Formatter().parse(word))
+        except ValueError as error:
+            raise InputError(f"{word!r}: {error}; write {{{{ and }}}} for braces") from None
+        text = ""
+        for literal, name, spec, conversion in parts:
+            text += literal
+            if name is None:
+                continue
+            if name not in values or spec or conversion:
+                raise InputError(f"{word!r}: unknown placeholder {{{name}}}; there are {', '.join(values)}")
+            if values[name] is None:
+                raise InputError(f"{word!r}: there is no {name.replace('_', ' ')} to put in its place")
+            text += str(values[name])
+        filled.append(text)
+    return filled
+
+
+def run_child(
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    *,
+    output: IO[bytes] | None = None,
+    heard: Callable[[int], None] | None = None,
+) -> int:
     """Run a command until it ends, however it ends. For the main thread: it forwards signals.
 
     Args:
         command: Program and arguments.
+        environment: What it inherits; that of this process by default.
+        output: File that takes its standard output and error; those of this process by default.
+        heard: Told of every signal that came meanwhile, forwarded or not.
 
     Returns:
         Its exit status; 128 + n if signal n killed it, as shells have it.
@@ -31,9 +68,11 @@ def run_child(command: Sequence[str]) -> int:
         CommandMissingError: There is no such program.
         CommandUnusableError: It cannot be executed.
     """
-    with _forwarding() as forward_to:
+    with _forwarding(heard) as forward_to:
         try:
-            child = subprocess.Popen(command)  # noqa: S603 (what the user asked to run)
+            child = subprocess.Popen(  # noqa: S603 (what the user asked to run)
+                command, env=environment, stdout=output, stderr=None if output is None else subprocess.STDOUT
+            )
         except FileNotFoundError:
             raise CommandMissingError(f"{command[0]}: command not found") from None
         except OSError as error:
@@ -44,12 +83,16 @@ def run_child(command: Sequence[str]) -> int:
 
 
 @contextmanager
-def _forwarding() -> Generator[Callable[[subprocess.Popen[bytes]], None]]:
+def _forwarding(
+    heard: Callable[[int], None] | None,
+) -> Generator[Callable[[subprocess.Popen[bytes]], None]]:
     """Pass on signals to the process that is named once it is there; what comes before waits for it."""
     children: list[subprocess.Popen[bytes]] = []
     early: list[int] = []
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
+        if heard is not None:
+            heard(number)
         if signal.Signals(number).name in _FROM_KEYBOARD and _is_in_foreground():
             return  # the terminal sends these to the child itself, and twice would be another message
         if not children:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from elastance.cost import EtaCost
 from elastance.errors import InputError, MeterError
 from elastance.measure import EnergyMeter
+from elastance.train.profiling.session import profiling_session
 from elastance.train.ranks import gather_from_ranks, gather_gpus
 
 if TYPE_CHECKING:
@@ -195,6 +196,9 @@ class EnergyDataLoader(Generic[Batch]):
 
     def __iter__(self) -> Iterator[Batch]:
         """Give the batches of one pass over the loader, each of them a training step."""
+        profiler = profiling_session()
+        if profiler is not None:
+            return profiler.steps(self._loader)
         self._end_pass()
         if not self._in_epoch:
             raise MeterError(

@@ -16,6 +16,7 @@ from elastance.measure.limits import describe_restored
 from elastance.runs import Provenance
 from elastance.train.limit_profile import LimitProfile, LimitWindow, limit_grid
 from elastance.train.profile_cache import ProfileCache, ProfileKey
+from elastance.train.profiling.session import profiling_session
 from elastance.train.ranks import gather_from_ranks, gather_gpus
 from elastance.train.selectors import LeastEtaCost
 from elastance.train.sweep_states import Done, Profiling, Ready, SweepState, Warmup
@@ -71,7 +72,7 @@ class PowerLimitOptimizer:
     window drops it; the same limit is tried again in the next epoch, five times at most. The limits from before are
     put back at the end, on an exception or a signal, and after a kill at the next start
     (`elastance.measure.power_limit`). With several ranks each measures its own GPUs, and all of them call the
-    callbacks equally often, as DDP does.
+    callbacks equally often, as DDP does. Under `elastance profile` steps are measured for that, and nothing is tuned.
 
     Args:
         devices: The GPUs this rank trains on, or what `elastance.find_devices` finds by this specification.
@@ -154,6 +155,7 @@ class PowerLimitOptimizer:
         self._is_first = True
         self._is_doubtful = False
         self._closed = False
+        self._profiler = profiling_session()
 
     @property
     def settled(self) -> bool:
@@ -181,6 +183,9 @@ class PowerLimitOptimizer:
         state = self.state
         if type(state) is Done and not self._closed:
             return
+        if self._profiler is not None:
+            self._profiler.on_step_begin()
+            return
         if self._closed:
             raise MeterError("this power-limit optimizer is closed: make a new one")
         try:
@@ -206,6 +211,9 @@ class PowerLimitOptimizer:
         Raises:
             DeviceError: A limit could not be set; the former ones are put back then.
         """
+        if self._profiler is not None:
+            self._profiler.on_epoch_end()
+            return
         state = self.state
         if self._closed or not isinstance(state, Warmup | Profiling):
             return
