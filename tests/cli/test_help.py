@@ -34,6 +34,7 @@ VERBS = [
     ("figures", "run"),
     ("split",),
     ("launch",),
+    ("profile",),
 ]
 
 

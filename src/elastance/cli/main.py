@@ -20,6 +20,7 @@ from elastance.cli import (
     limit,
     measure,
     policies,
+    profile,
     record,
     simulate,
     split,
@@ -60,6 +61,11 @@ app.command("top", short_help="Watch power, temperature and joules.")(top.top)
 app.command("export", short_help="Joules and watts for Prometheus.")(export.export)
 app.command("doctor", short_help="What can be measured here, and can it be trusted?")(doctor.doctor)
 app.add_typer(limit.app, name="limit", short_help="Power limits, put back safely.")
+app.command(
+    "profile",
+    short_help="What do a script's steps take, by batch size and limit?",
+    context_settings={"allow_interspersed_args": False},
+)(profile.profile)
 app.command("split", short_help="How should unlike GPUs share a batch?")(split.split)
 app.command(
     "launch",

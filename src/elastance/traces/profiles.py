@@ -106,17 +106,27 @@ def read_profile(path: Path) -> SplitProfile:
     except OSError as error:
         raise TraceError(f"cannot be read: {error.strerror}", path=path) from None
     points = sorted(_points(path, _document(path, content)))
+    digest = hashlib.sha256(content).hexdigest()
     profile = SplitProfile(
         path.name.removesuffix(".json"),
         tuple(points),
         "profiled window",
-        Provenance.TRACE,
+        Provenance.MODEL if _is_synthetic(path, digest) else Provenance.TRACE,
         str(path),
-        hashlib.sha256(content).hexdigest(),
+        digest,
     )
     _check_limits(profile)
     _check_times(profile)
     return profile
+
+
+def _is_synthetic(path: Path, digest: str) -> bool:
+    """Whether a manifest beside the file, such as `elastance profile` writes, says so of exactly this content."""
+    try:
+        manifest = json.loads((path.parent / "manifest.json").read_text("utf-8"))
+        return bool(manifest["synthetic"]) and manifest["files"][path.name] == digest
+    except (OSError, ValueError, KeyError, TypeError):  # none there, or one of something else
+        return False
 
 
 def _document(path: Path, content: bytes) -> Any:  # noqa: ANN401
