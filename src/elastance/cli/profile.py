@@ -115,7 +115,7 @@ def profile(
     if plot is not None:
         from elastance.figures import draw_profile, save_figure
 
-        save_figure(draw_profile(result, theme=theme), plot)
+        save_figure(draw_profile(result, eta=eta_knob, theme=theme), plot)
     if as_json:
         shown.print_json(result.manifest | {"output": str(output)})
     else:

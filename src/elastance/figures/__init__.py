@@ -1,6 +1,7 @@
 """Pictures of results; matplotlib is imported when the first is drawn."""
 
 from elastance.figures.groups import draw_groups
+from elastance.figures.profile import draw_profile
 from elastance.figures.recurring import draw_recurring
 from elastance.figures.splits import draw_splits
 from elastance.figures.style import Theme, check_picture_path, find_theme, save_figure
@@ -9,6 +10,7 @@ __all__ = [
     "Theme",
     "check_picture_path",
     "draw_groups",
+    "draw_profile",
     "draw_recurring",
     "draw_splits",
     "find_theme",
