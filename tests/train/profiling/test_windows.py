@@ -89,7 +89,9 @@ def test_a_late_start_lengthens_the_warm_up_of_the_limits_that_follow() -> None:
 
     search = searched([250, 200, 150], under)
     assert all(result.settled for result in search.results)
-    assert all(result.trials[0].time_s / result.trials[0].steps == pytest.approx(0.01) for result in search.results)
+    assert all(
+        result.trials[0].time_s / result.trials[0].steps == pytest.approx(0.01) for result in search.results
+    )
     first, *others = (result.warmup_steps for result in search.results)
     assert all(steps >= 200 for steps in others)
 
