@@ -108,12 +108,15 @@ def test_the_same_command_goes_on_where_it_was(elastance, script: Path) -> None:
     assert set(json.loads((script.parent / "out" / "v100.json").read_text())) == {"16", "32", "64"}
 
 
-def test_measurements_of_another_kind_are_not_mixed(elastance, refused, script: Path) -> None:
+def test_measurements_of_another_kind_are_not_mixed(elastance, script: Path) -> None:
     assert elastance(*arguments(script, sizes="16")).status == 0
     others = {
         ("--power-limits", "250,200"): "the power limits [250, 150], not [250, 200]",
         ("--spread", "80%"): "the spread 0.9, not 0.8",
-        ("--devices", "sim:a40"): "the devices SIM-v100-0, not SIM-a40-0",
+        ("--devices", "sim:a40,period=0.001"): "the devices SIM-v100-0, not SIM-a40-0",
+        ("--devices", "sim:v100,period=0.001,load=0.5"): (
+            'the simulation "sim:v100,period=0.001", not "sim:v100,period=0.001,load=0.5"'
+        ),
     }
     for more, said in others.items():
         answer = elastance(*arguments(script, *more, sizes="16"))

@@ -92,7 +92,7 @@ def test_a_late_start_lengthens_the_warm_up_of_the_limits_that_follow() -> None:
     assert all(
         result.trials[0].time_s / result.trials[0].steps == pytest.approx(0.01) for result in search.results
     )
-    first, *others = (result.warmup_steps for result in search.results)
+    _, *others = (result.warmup_steps for result in search.results)
     assert all(steps >= 200 for steps in others)
 
 

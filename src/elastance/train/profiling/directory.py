@@ -29,6 +29,7 @@ _IN_WORDS = {
     "command": "the command",
     "scripts": "the script's content",
     "devices": "the devices",
+    "simulation": "the simulation",
     "power_limits_w": "the power limits",
     "sets_limits": "whether limits are set",
     "spread": "the spread",

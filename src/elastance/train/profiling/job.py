@@ -64,6 +64,7 @@ class ProfileJob:
             "command": list(self.command),
             "scripts": _digests(self.command),
             "devices": [{"id": gpu.info.id, "name": gpu.info.name} for gpu in gpus],
+            "simulation": self.devices if any(gpu.info.provenance for gpu in gpus) else None,
             "power_limits_w": list(self.limits_w),
             "sets_limits": self.sets_limits,
             "spread": self.spread,
