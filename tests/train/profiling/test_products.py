@@ -29,20 +29,20 @@ def cell(size: int, limit_w: int, step_s: float = 0.01, steps: int = 100, **fiel
 
 
 @given(st.dictionaries(st.integers(1, 4096), st.tuples(st.integers(2, 500), st.floats(1e-4, 10)), min_size=1))
-def test_totals_are_of_equally_many_steps_and_windows_are_long_enough(sizes) -> None:
+def test_totals_are_of_equally_many_steps_whatever_was_measured(sizes) -> None:
+    """Of the same number in every profile: a plan is made of several."""
     cells = [
         cell(size, limit_w, step_s * 250 / limit_w, steps)
         for size, (steps, step_s) in sizes.items()
         for limit_w in (250, 200)
     ]
     made = make_products(cells, (250, 200), "v100", JOB)
+    assert made.split_steps == 1000
     profile = json.loads(made.files["v100.json"])
     for one in cells:
         (row,) = [row for row in profile[str(one.batch_size)] if row["power_limit"] == one.power_limit_w]
-        assert row["time"] == pytest.approx(made.split_steps * one.step_time_s)
-        assert row["energy"] == pytest.approx(made.split_steps * one.step_energy_j)
-        assert row["time"] >= 0.999
-    assert made.split_steps >= max(one.measured_steps for one in cells)
+        assert row["time"] == pytest.approx(1000 * one.step_time_s)
+        assert row["energy"] == pytest.approx(1000 * one.step_energy_j)
 
 
 def test_the_files_are_what_other_commands_read(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import csv
 import hashlib
 import io
 import json
-import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,8 +19,9 @@ if TYPE_CHECKING:
 
     from elastance.train.profiling.plan import Cell
 
-_LEAST_TOTAL_S = 1.0
-"""Totals in a split profile are of as many steps as the longest measurement, and last at least this long, s."""
+SPLIT_STEPS = 1000
+"""Steps the totals of every split profile are of, whatever its windows: profiles of unlike GPUs go into one plan, and
+all of a plan must be of equally many steps."""
 
 
 class JobIdentity(NamedTuple):
@@ -92,8 +92,8 @@ def make_products(
     used = [whole[size][limit] for size in whole for limit in sorted(limits_w)]
     steps = None
     if used and used[0].gpus == 1:
-        steps = _common_steps(used)
-        files[f"{gpu}.json"] = _split_profile(used, steps)
+        steps = SPLIT_STEPS
+        files[f"{gpu}.json"] = _split_profile(used)
     elif used:
         notes.append(f"no split profile: it is of one GPU, measured were {used[0].gpus} together")
     epochs = {size: _epoch_steps(size, of.values(), samples) for size, of in whole.items()}
@@ -124,19 +124,14 @@ def _listed(sizes: Sequence[int]) -> str:
     return ", ".join(map(str, sizes))
 
 
-def _common_steps(cells: Sequence[Cell]) -> int:
-    longest = max(cell.measured_steps for cell in cells)
-    return max(longest, math.ceil(_LEAST_TOTAL_S / min(cell.step_time_s for cell in cells)))
-
-
-def _split_profile(cells: Sequence[Cell], steps: int) -> str:
+def _split_profile(cells: Sequence[Cell]) -> str:
     sizes: dict[str, list[dict[str, float]]] = {}
     for cell in sorted(cells, key=lambda cell: (cell.batch_size, -cell.power_limit_w)):
         sizes.setdefault(str(cell.batch_size), []).append(
             {
                 "power_limit": cell.power_limit_w,
-                "energy": steps * cell.step_energy_j,
-                "time": steps * cell.step_time_s,
+                "energy": SPLIT_STEPS * cell.step_energy_j,
+                "time": SPLIT_STEPS * cell.step_time_s,
             }
         )
     return json.dumps(sizes, indent=1) + "\n"
