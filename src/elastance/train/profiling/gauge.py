@@ -10,7 +10,7 @@ from elastance.errors import MeterError
 from elastance.measure import EnergyMeter, Measurement, PowerLimitHold
 from elastance.measure.sources import ASSUMED_PERIOD_S
 from elastance.runs import Provenance
-from elastance.train.profiling.windows import Window
+from elastance.train.profiling.windows import TRIALS, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,11 +24,15 @@ _COUNTER_PERIODS = 10
 _LEAST_PERIOD_S = 1e-3  # of simulated counters that are always up to date
 
 
-def least_window_s(devices: Iterable[Device]) -> float:
-    """Return how long a window must be, s: ten update periods of the slowest energy counter."""
+def least_window_s(devices: Iterable[Device], spread: float) -> float:
+    """Return how long a window must be, s: ten update periods of the slowest energy counter, or more.
+
+    What a counter shows is up to one period old. Trials that all miss the same part of it agree and are wrong; so
+    they must be long enough that one period is no larger a share of them together than the spread that is wanted.
+    """
     periods = [one.counter.period_s if one.counter is not None else None for one in devices]
     slowest_s = max(ASSUMED_PERIOD_S if period is None else period for period in periods)
-    return _COUNTER_PERIODS * max(slowest_s, _LEAST_PERIOD_S)
+    return max(_COUNTER_PERIODS, 1.0 / (TRIALS * spread)) * max(slowest_s, _LEAST_PERIOD_S)
 
 
 class Gauge:

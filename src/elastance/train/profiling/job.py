@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from elastance.errors import InputError, NoDeviceError
 from elastance.measure.child import fill_command
 from elastance.train.limit_profile import limit_grid
+from elastance.train.profiling.windows import check_spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,7 @@ class ProfileJob:
         most_window_s: Windows do not grow beyond this, s.
 
     Raises:
-        InputError: The command has no placeholder for several sizes, or another one.
+        InputError: The command has no placeholder for several sizes, or another one; or a number is out of range.
     """
 
     command: tuple[str, ...]
@@ -48,6 +49,7 @@ class ProfileJob:
     most_window_s: float = 20.0
 
     def __post_init__(self) -> None:
+        check_spread(self.spread)
         commands = {tuple(self.command_for(size)) for size in self.batch_sizes}
         if len(commands) < len(self.batch_sizes):
             raise InputError("the command has no {batch_size}: it would train with the same size every time")

@@ -113,7 +113,7 @@ def run_profile(
         InterruptedSweepError: A signal ended it; the same command goes on.
     """
     gpus = [one for one in devices if one.info.kind is DeviceKind.GPU]
-    WindowRules(least_window_s(gpus), job.most_window_s, job.spread)
+    WindowRules(least_window_s(gpus, job.spread), job.most_window_s, job.spread)
     with ProfileDirectory(output, job.settings(gpus), restart=restart) as directory:
         run = _Run(job, gpus, directory, on_progress)
         missing = {size: limits for size in job.batch_sizes if (limits := run.missing(size))}

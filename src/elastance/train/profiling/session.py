@@ -184,7 +184,7 @@ class ProfilingSession(Generic[Batch]):
         if ranks[0] == me:
             try:
                 self._gauge = Gauge(self._plan, self._given, self._sync, self._clock)
-                least_s = least_window_s(self._gauge.gpus)
+                least_s = least_window_s(self._gauge.gpus, self._plan.spread)
             except ElastanceError as error:
                 problem = error
         problem, least_s = self._gather((problem, least_s))[0]

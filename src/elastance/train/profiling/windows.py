@@ -21,6 +21,9 @@ from elastance.errors import InputError, MeterError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+TRIALS = 3
+"""How many trials must agree."""
+
 _FIRST_STEPS = 5
 _MOST_GROWTH = 8
 _MARGIN = 1.1
@@ -48,7 +51,7 @@ class WindowRules:
     """What a measurement must satisfy.
 
     Attributes:
-        least_window_s: Shortest window, s; ten update periods of the energy counter.
+        least_window_s: Shortest window, s; many update periods of the energy counter.
         most_window_s: Windows do not grow beyond this, s.
         spread: Trials may lie this far apart, as a share of their mean.
         trials: How many must agree.
@@ -61,19 +64,28 @@ class WindowRules:
     least_window_s: float
     most_window_s: float = 20.0
     spread: float = 0.02
-    trials: int = 3
+    trials: int = TRIALS
     most_trials: int = 30
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.spread < 1.0:
-            raise InputError(f"spread {self.spread:g}: expected more than 0 and less than 1, such as 0.02")
+        check_spread(self.spread)
         if not 0.0 < self.least_window_s <= self.most_window_s < math.inf:
             raise InputError(
-                f"longest window {self.most_window_s:g} s: expected at least {self.least_window_s:g} s, ten periods"
-                " of the energy counter"
+                f"longest window {self.most_window_s:g} s: expected at least {self.least_window_s:.3g} s, for the"
+                " energy counter's sake"
             )
         if not 3 <= self.trials <= self.most_trials:
             raise InputError(f"{self.trials} trials of at most {self.most_trials}: expected at least 3")
+
+
+def check_spread(spread: float) -> None:
+    """Refuse a spread that cannot be wanted.
+
+    Raises:
+        InputError: It is not between 0 and 1.
+    """
+    if not 0.0 < spread < 1.0:
+        raise InputError(f"spread {spread:g}: expected more than 0 and less than 1, such as 0.02")
 
 
 def spread_of(values: Sequence[float]) -> float:
