@@ -149,6 +149,8 @@ def test_without_the_length_of_an_epoch_there_is_no_trace(elastance, script: Pat
     manifest = json.loads((script.parent / "out" / "manifest.json").read_text())
     (row, _) = trace_rows(script)
     assert float(row["time_per_epoch"]) == pytest.approx(100 * manifest["cells"][0]["step_time_s"])
+    assert elastance(*arguments(script, sizes="16")).status == 0
+    assert not list((script.parent / "out").glob("*.csv"))  # what the manifest no longer lists is gone
 
 
 def test_several_gpus_make_a_trace_of_them_all(elastance, script: Path) -> None:

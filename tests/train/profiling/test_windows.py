@@ -84,16 +84,33 @@ def test_a_slow_beginning_is_warm_up() -> None:
 
 
 def test_a_late_start_lengthens_the_warm_up_of_the_limits_that_follow() -> None:
-    def under(limit: int) -> Steps:
-        return Steps(lambda step: 0.012 if step < 200 else 0.01)
+    segments: dict[int, list[Window]] = {}
 
-    search = searched([250, 200, 150], under)
-    assert all(result.settled for result in search.results)
-    assert all(
-        result.trials[0].time_s / result.trials[0].steps == pytest.approx(0.01) for result in search.results
-    )
-    _, *others = (result.warmup_steps for result in search.results)
-    assert all(steps >= 200 for steps in others)
+    class Slow(Steps):
+        def __init__(self, limit: int) -> None:
+            super().__init__(lambda step: 0.012 if step < 200 else 0.01)
+            self.segments = segments.setdefault(limit, [])
+
+        def run(self, steps: int) -> Window:
+            self.segments.append(super().run(steps))
+            return self.segments[-1]
+
+    search = searched([250, 200, 150], Slow)
+    for result in search.results:
+        assert result.settled
+        assert result.warmup_steps >= 200
+        assert result.trials[0].time_s / result.trials[0].steps == pytest.approx(0.01)
+    assert len(segments[200]) == 1 + 4  # of the warm-up and four trials one was late
+    assert len(segments[150]) == 1 + 3
+
+
+def test_windows_that_stay_too_short_are_told() -> None:
+    class Odd(Steps):
+        def run(self, steps: int) -> Window:
+            return Window(steps, 0.9, 90.0)
+
+    (result,) = searched([250], lambda limit: Odd(lambda step: 0.0)).results
+    assert not result.settled
 
 
 def test_a_coarse_counter_makes_windows_longer() -> None:

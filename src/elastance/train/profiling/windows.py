@@ -246,7 +246,8 @@ class WindowSearch:
     def _after_first_steps(self, state: Warmup, window: Window) -> None:
         """Lengthen the warm-up until it lasts as long as a window; the very first steps tell nothing of others."""
         self._segments += 1
-        if self._segments == 1 or window.time_s < self._rules.least_window_s:
+        is_short = window.time_s < self._rules.least_window_s and self._segments < self._rules.most_trials
+        if self._segments == 1 or is_short:
             wanted = self._long_enough(window) if self._segments > 1 else window.steps
             self.state = replace(state, steps=min(wanted, _MOST_GROWTH * window.steps))
             return
