@@ -200,3 +200,12 @@ def test_rules_that_make_no_sense_are_refused(values, match) -> None:
 def test_nothing_to_measure_is_done_at_once() -> None:
     assert WindowSearch([], RULES).state == Done()
     assert LimitTrials(250, 0, (), settled=False).trials == ()
+
+
+def test_trials_that_agree_but_are_too_short_have_not_settled() -> None:
+    search = WindowSearch([250], WindowRules(1.0, trials=3, most_trials=3))
+    search.limit_is_set()
+    for time_s in (1.0, 1.0, 1.0, 1.0, 0.99):
+        assert isinstance(search.state, Warmup | Measuring)
+        search.ended(Window(search.state.steps, time_s, 100.0))
+    assert [(len(result.trials), result.settled) for result in search.results] == [(3, False)]
