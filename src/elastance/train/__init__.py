@@ -9,7 +9,8 @@ from elastance.train.learning_rate import LearningRateRule, learning_rate_for
 from elastance.train.limit_profile import LimitProfile, LimitWindow, limit_grid
 from elastance.train.power_limit_optimizer import PowerLimitOptimizer, SweepSteps
 from elastance.train.profile_cache import ProfileCache, ProfileKey
-from elastance.train.profiling.session import ProfilingDone, profiled_steps
+from elastance.train.profiling.session import ProfilingDone
+from elastance.train.profiling.steps import profiled_steps
 from elastance.train.selectors import LeastEnergy, LeastEtaCost, LeastTime, MaxSlowdown, Selector
 from elastance.train.sweep_states import Done, Profiling, Ready, Warmup
 from elastance.train.tuning_report import TuningReport, UsageEstimate

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from elastance.cost import EtaCost
 from elastance.errors import InputError, MeterError
 from elastance.measure import EnergyMeter
-from elastance.train.profiling.session import profiling_session
+from elastance.train.profiling.steps import profiling_session
 from elastance.train.ranks import gather_from_ranks, gather_gpus
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from elastance.measure.limits import describe_restored
 from elastance.runs import Provenance
 from elastance.train.limit_profile import LimitProfile, LimitWindow, limit_grid
 from elastance.train.profile_cache import ProfileCache, ProfileKey
-from elastance.train.profiling.session import profiling_session
+from elastance.train.profiling.steps import profiling_session
 from elastance.train.ranks import gather_from_ranks, gather_gpus
 from elastance.train.selectors import LeastEtaCost
 from elastance.train.sweep_states import Done, Profiling, Ready, SweepState, Warmup

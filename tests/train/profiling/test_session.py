@@ -11,7 +11,8 @@ from elastance.measure.limit_records import state_directory
 from elastance.runs import Provenance
 from elastance.train import EnergyDataLoader, PowerLimitOptimizer, ProfilingDone, profiled_steps
 from elastance.train.profiling.plan import PLAN_VARIABLE, Cell, Plan, Progress, read_model, write_model
-from elastance.train.profiling.session import ProfilingSession, profiling_session
+from elastance.train.profiling.session import ProfilingSession
+from elastance.train.profiling.steps import profiling_session
 from made_up_time import Now
 from made_up_training import Ranks, TrainingGpu
 
@@ -125,6 +126,24 @@ def test_an_iterator_that_is_used_up_ends_the_loop(tmp_path: Path) -> None:
     assert training.trained == 8
     assert cells_in(tmp_path) == {}
     assert training.progress.power_limit_w == 250
+
+
+def test_a_loop_that_is_left_early_does_not_measure_what_follows(tmp_path: Path) -> None:
+    training = Training(tmp_path)
+
+    def epochs() -> None:
+        for _ in range(100):
+            for count, _ in enumerate(training.session.steps(range(1000))):
+                if count == 12:
+                    break
+                training.step()
+            training.now.s += 7.0  # an evaluation
+
+    with pytest.raises(ProfilingDone):
+        epochs()
+    cells = cells_in(tmp_path)
+    assert cells[150].step_time_s == pytest.approx(0.05 + 20.0 / 150)
+    assert all(cell.settled and not cell.spans_epochs for cell in cells.values())
 
 
 def test_callbacks_with_evaluations_in_between(tmp_path: Path) -> None:

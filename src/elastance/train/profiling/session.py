@@ -6,19 +6,17 @@ import os
 import socket
 import time
 from contextlib import suppress
-from functools import cache
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from elastance.errors import ElastanceError, InputError, MeterError
 from elastance.train.profiling.gauge import Gauge, least_window_s
 from elastance.train.profiling.plan import (
-    PLAN_VARIABLE,
     Cell,
     Plan,
     Progress,
     Trial,
-    read_model,
     write_model,
 )
 from elastance.train.profiling.windows import (
@@ -34,13 +32,14 @@ from elastance.train.profiling.windows import (
 from elastance.train.ranks import gather_from_ranks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from elastance.devices import Clock, Device
     from elastance.measure.sync import Sync
     from elastance.train.ranks import Gather
 
 Batch = TypeVar("Batch")
+Result = TypeVar("Result")
 
 
 class ProfilingDone(SystemExit):
@@ -83,6 +82,7 @@ class ProfilingSession(Generic[Batch]):
         self._clock = clock
         self._search: WindowSearch | None = None
         self._gauge: Gauge | None = None
+        self._is_first = False
         self._may_span = False
         self._left = 0
         self._is_open = False
@@ -96,14 +96,20 @@ class ProfilingSession(Generic[Batch]):
         self._may_span = self._search is None or self._may_span
         with suppress(TypeError):
             self._epoch_steps = len(loader)  # type: ignore[arg-type]
-        while True:
-            self._pass_steps = 0
-            for batch in loader:
-                self.on_step_begin()
-                yield batch
-            if not self._pass_steps:  # an iterator that is used up begins with nothing
-                return
-            self.on_epoch_end()
+        try:
+            while True:
+                self._pass_steps = 0
+                for batch in loader:
+                    self.on_step_begin()
+                    yield batch
+                if not self._pass_steps:  # an iterator that is used up begins with nothing
+                    return
+                self.on_epoch_end()
+        finally:
+            # A loop that is left early is followed by who knows what, an evaluation perhaps.
+            if self._is_open and self._search is not None:
+                self._search.drop()
+                self._drop()
 
     def on_step_begin(self) -> None:
         """Say that a training step begins.
@@ -123,8 +129,7 @@ class ProfilingSession(Generic[Batch]):
             self._at_boundary()
         except ElastanceError as error:
             self._close()
-            if self._gauge is not None:
-                self._report(Progress(power_limit_w=None, problem=str(error)))
+            self._report(Progress(power_limit_w=None, problem=str(error)))
             raise
         except BaseException:
             self._close()
@@ -145,25 +150,26 @@ class ProfilingSession(Generic[Batch]):
         try:
             is_dropped = self._search.cut()
         except MeterError as error:
-            if self._gauge is not None:
-                self._report(Progress(power_limit_w=None, problem=str(error)))
+            self._report(Progress(power_limit_w=None, problem=str(error)))
             self._close()
             raise
         if is_dropped:
-            if self._gauge is not None:
-                self._gauge.cancel()
-            self._is_open, self._left = False, 0
+            self._drop()
+
+    def _drop(self) -> None:
+        self._is_open, self._left = False, 0
+        if self._gauge is not None:
+            self._gauge.cancel()
 
     def _at_boundary(self) -> None:
         search = self._search or self._start()
         if self._is_open:
             self._is_open = False
-            search.ended(self._ended())
+            search.ended(self._from_first(self._ended))
             self._save(search)
         while isinstance(search.state, Ready):
-            limit_w = search.state.power_limit_w
-            if self._gauge is not None and self._plan.sets_limits:
-                self._gauge.hold.set(float(limit_w))
+            if self._plan.sets_limits:
+                self._from_first(partial(self._set_limit, search.state.power_limit_w))
             search.limit_is_set()
         self._tell(search)
         if isinstance(search.state, Done):
@@ -180,36 +186,42 @@ class ProfilingSession(Generic[Batch]):
             raise InputError(
                 f"a job on several machines cannot be profiled: its ranks are {', '.join(ranks)}"
             )
-        problem, least_s = None, 0.0
-        if ranks[0] == me:
-            try:
-                self._gauge = Gauge(self._plan, self._given, self._sync, self._clock)
-                least_s = least_window_s(self._gauge.gpus, self._plan.spread)
-            except ElastanceError as error:
-                problem = error
-        problem, least_s = self._gather((problem, least_s))[0]
-        if problem is not None:
-            raise problem
+        self._is_first = ranks[0] == me
+        least_s = self._from_first(self._open_gauge)
         rules = WindowRules(least_s, max(least_s, self._plan.most_window_s), self._plan.spread)
         self._search = WindowSearch(self._plan.limits_w, rules, may_span=self._may_span)
         return self._search
 
+    def _open_gauge(self) -> float:
+        self._gauge = Gauge(self._plan, self._given, self._sync, self._clock)
+        return least_window_s(self._gauge.gpus, self._plan.spread)
+
+    def _from_first(self, work: Callable[[], Result]) -> Result:
+        """Let the first rank work; all ranks return what it returned, or raise what went wrong there."""
+        made: Result | None = None
+        problem: ElastanceError | None = None
+        if self._is_first:
+            try:
+                made = work()
+            except ElastanceError as error:
+                problem = error
+        first, said = self._gather((made, None if problem is None else str(problem)))[0]
+        if problem is not None:
+            raise problem
+        if said is not None:
+            raise MeterError(said)
+        return first
+
     def _ended(self) -> Window:
         """Return the segment that ended, as the first rank measured it."""
-        found: Window | ElastanceError | None = None
-        if self._gauge is not None:
-            assert self._search is not None
-            assert isinstance(self._search.state, Warmup | Measuring)
-            try:
-                found = self._gauge.end(
-                    self._search.state.steps, must_read=isinstance(self._search.state, Measuring)
-                )
-            except ElastanceError as error:
-                found = error
-        first: Window | ElastanceError = self._gather(found)[0]
-        if isinstance(first, ElastanceError):
-            raise first
-        return first
+        assert self._gauge is not None
+        assert self._search is not None
+        assert isinstance(self._search.state, Warmup | Measuring)
+        return self._gauge.end(self._search.state.steps, must_read=isinstance(self._search.state, Measuring))
+
+    def _set_limit(self, power_limit_w: int) -> None:
+        assert self._gauge is not None
+        self._gauge.hold.set(float(power_limit_w))
 
     def _save(self, search: WindowSearch) -> None:
         """Write what is finished."""
@@ -237,8 +249,6 @@ class ProfilingSession(Generic[Batch]):
 
     def _tell(self, search: WindowSearch) -> None:
         state = search.state
-        if self._gauge is None:
-            return
         if not isinstance(state, Warmup | Measuring):
             self._report(Progress(power_limit_w=None))
             return
@@ -252,52 +262,10 @@ class ProfilingSession(Generic[Batch]):
         )
 
     def _report(self, progress: Progress) -> None:
-        write_model(Path(self._plan.progress), progress)
+        if self._is_first:
+            write_model(Path(self._plan.progress), progress)
 
     def _close(self) -> None:
         self._is_over, self._left, self._is_open = True, 0, False
         if self._gauge is not None:
             self._gauge.close()
-
-
-@cache
-def profiling_session() -> ProfilingSession[Any] | None:
-    """Return this process's session; None unless it runs under `elastance profile`.
-
-    Raises:
-        InputError: The plan cannot be read.
-    """
-    path = os.environ.get(PLAN_VARIABLE)
-    return ProfilingSession(read_model(Path(path), Plan)) if path else None
-
-
-class _ProfiledLoader(Generic[Batch]):
-    def __init__(self, loader: Iterable[Batch], session: ProfilingSession[Batch]) -> None:
-        self._loader, self._session = loader, session
-
-    def __iter__(self) -> Iterator[Batch]:
-        return self._session.steps(self._loader)
-
-    def __len__(self) -> int:
-        return len(self._loader)  # type: ignore[arg-type]
-
-
-def profiled_steps(loader: Iterable[Batch]) -> Iterable[Batch]:
-    """Make the steps of a training loop known to `elastance profile`; without it, return the loader as it is.
-
-    Usage::
-
-        for batch in profiled_steps(loader):
-            train(batch)
-
-    Under `elastance profile` the batches are given again and again until everything is measured; then
-    `ProfilingDone` ends the script.
-
-    Args:
-        loader: Gives batches, one per training step.
-
-    Raises:
-        InputError: The plan of `elastance profile` cannot be read.
-    """
-    session = profiling_session()
-    return loader if session is None else _ProfiledLoader(loader, session)

@@ -235,9 +235,13 @@ class WindowSearch:
                 f"{_MOST_CUTS} epochs in a row ended before {state.steps} steps under {state.power_limit_w} W were"
                 " measured: train on more data per epoch, or use profiled_steps(), which needs no whole epochs"
             )
-        if isinstance(state, Measuring):
-            self.state = Warmup(state.power_limit_w, self._warmup_steps, state.trials)
+        self.drop()
         return True
+
+    def drop(self) -> None:
+        """Say that the steps of `Warmup` or `Measuring` so far do not count; another warm-up goes before new ones."""
+        if isinstance(self.state, Measuring):
+            self.state = Warmup(self.state.power_limit_w, self._warmup_steps, self.state.trials)
 
     def _next(self) -> ProfilingState:
         done = len(self.results)
