@@ -84,7 +84,7 @@ def run_child(
 
 @contextmanager
 def _forwarding(
-    heard: Callable[[int], None] | None,
+    heard: Callable[[int], None] | None = None,
 ) -> Generator[Callable[[subprocess.Popen[bytes]], None]]:
     """Pass on signals to the process that is named once it is there; what comes before waits for it."""
     children: list[subprocess.Popen[bytes]] = []
