@@ -86,6 +86,7 @@ def test_its_power_trace_can_be_simulated_with(elastance, script: Path) -> None:
     assert '"provenance": "model"' in answer.out
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_where_it_was(elastance, script: Path) -> None:
     (script.parent / "fail-32").touch()
     answer = elastance(*arguments(script, "--json"))
