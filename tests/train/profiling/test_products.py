@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from elastance.runs import Provenance
 from elastance.traces import find_issues, profile_warnings, read_profile, read_table
+from elastance.train.launching.placement import is_of_type
 from elastance.train.profiling.plan import Cell, Trial
 from elastance.train.profiling.products import JobIdentity, best_limit, gpu_file_name, make_products
 
@@ -118,10 +119,13 @@ def test_the_best_limit_depends_on_what_matters() -> None:
         ("NVIDIA A40", "a40"),
         ("NVIDIA H200", "h200"),
         ("NVIDIA A100-SXM4-80GB", "a100-sxm4-80gb"),
-        ("NVIDIA RTX 6000 Ada Generation", "rtx-6000-ada-generation"),
+        ("NVIDIA RTX 6000 Ada Generation", "rtx6000-ada-generation"),
+        ("NVIDIA GeForce RTX 4090", "rtx4090"),
+        ("Tesla T4", "t4"),
         ("AMD Instinct MI300X", "mi300x"),
-        ("???", "gpu"),
     ],
 )
 def test_files_are_named_after_the_gpu(product: str, name: str) -> None:
     assert gpu_file_name(product) == name
+    assert is_of_type(name, product)  # so that `elastance launch` finds it again
+    assert gpu_file_name("???") == "gpu"

@@ -56,7 +56,8 @@ def gpu_file_name(product_name: str) -> str:
     """Return a GPU's product name as file names have it: v100 for the catalogue's, nvidia left out elsewhere."""
     name = product_name.removesuffix(" (simulated)")
     known = next((gpu.name for gpu in GPUS if gpu.model == name), None)
-    words: list[str] = re.findall(r"[a-z0-9]+", name.lower())
+    # "RTX 4090" is written rtx4090, which `elastance launch` takes for a GPU model.
+    words: list[str] = re.findall(r"[a-z0-9]+", re.sub(r"\b([a-z]+) (\d+)\b", r"\1\2", name.lower()))
     makers = ("nvidia", "amd", "tesla", "quadro", "geforce", "instinct")
     return known or "-".join(word for word in words if word not in makers) or "gpu"
 
