@@ -52,6 +52,7 @@ def run_child(
     *,
     output: IO[bytes] | None = None,
     heard: Callable[[int], None] | None = None,
+    started: Callable[[subprocess.Popen[bytes]], None] | None = None,
 ) -> int:
     """Run a command until it ends, however it ends. For the main thread: it forwards signals.
 
@@ -60,6 +61,7 @@ def run_child(
         environment: What it inherits; that of this process by default.
         output: File that takes its standard output and error; those of this process by default.
         heard: Told of every signal that came meanwhile, forwarded or not.
+        started: Told of the process once it runs.
 
     Returns:
         Its exit status; 128 + n if signal n killed it, as shells have it.
@@ -78,6 +80,8 @@ def run_child(
         except OSError as error:
             raise CommandUnusableError(f"{command[0]}: cannot be executed: {error.strerror}") from None
         forward_to(child)
+        if started is not None:
+            started(child)
         status = child.wait()
     return status if status >= 0 else 128 - status
 

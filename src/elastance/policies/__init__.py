@@ -1,6 +1,7 @@
 """Decisions about recurring jobs: batch size and power limit, as plain state machines."""
 
 from elastance.policies.contract import (
+    Abandonable,
     BatchSizePolicy,
     LimitMeasurement,
     Outcome,
@@ -28,6 +29,7 @@ from elastance.policies.registry import (
 from elastance.policies.thompson import GaussianBelief, Prior, ThompsonSampler, ThompsonSampling
 
 __all__ = [
+    "Abandonable",
     "DEFAULT_POLICY",
     "Assumptions",
     "BatchSizePolicy",

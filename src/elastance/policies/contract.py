@@ -148,6 +148,15 @@ class Restorable(Protocol):
 
 
 @runtime_checkable
+class Abandonable(Protocol):
+    """A policy that waits for some trials, and can be told that one will never be answered."""
+
+    def abandon_trial(self, trial: int) -> None:
+        """Stop waiting for a trial whose run was killed: that says nothing about its batch size."""
+        ...
+
+
+@runtime_checkable
 class Transferable(Protocol):
     """A policy whose knowledge of a job holds on other GPUs too."""
 

@@ -108,6 +108,11 @@ class KnowledgeGradient:
         self._model.observe_run(outcome, profiling=profiling)
         self._count_failure(outcome)
 
+    def abandon_trial(self, trial: int) -> None:
+        """Stop waiting for a trial that will never be answered."""
+        if trial == self._awaited:
+            self._awaited = None
+
     def _count_failure(self, outcome: Outcome) -> None:
         """Give up on a size that keeps missing the target and has never reached it."""
         size = outcome.batch_size

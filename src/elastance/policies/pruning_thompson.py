@@ -116,6 +116,11 @@ class PruningThompsonSampling:
             if self._exploration.finished:
                 self._begin_sampling(self._exploration.survivors)
 
+    def abandon_trial(self, trial: int) -> None:
+        """Stop waiting for a trial that will never be answered; its size is explored again."""
+        if trial == self._awaited:
+            self._awaited = None
+
     def _begin_sampling(self, arms: tuple[int, ...]) -> None:
         self._sampler = self._new_sampler({arm: self._beliefs[arm] for arm in arms})
 

@@ -1,0 +1,211 @@
+"""What a recurring job is, as `elastance tune init` writes it down."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+import string
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from elastance.cost import EtaCost
+from elastance.errors import InputError
+from elastance.job import Job
+from elastance.policies import DEFAULT_POLICY, PolicyPair, Problem, Restorable, build_policy, find_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from elastance.policies.contract import Json
+
+_TARGET = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*(>=|<=)\s*(\S+)\s*")
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+RULES = ("sqrt", "linear", "none")
+
+
+@dataclass(frozen=True)
+class Target:
+    """When a run has reached what it is for.
+
+    Attributes:
+        metric: Name of the metric.
+        at_least: Whether it must rise to `value`; otherwise it must fall to it.
+        value: The bound.
+    """
+
+    metric: str
+    at_least: bool
+    value: float
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """Read ``acc>=0.84`` or ``loss<=1.5``.
+
+        Raises:
+            InputError: The text is neither.
+        """
+        match = _TARGET.fullmatch(text)
+        try:
+            value = float(match[3]) if match else math.nan
+        except ValueError:
+            value = math.nan
+        if match is None or not math.isfinite(value):
+            raise InputError(f"target {text!r}: expected a metric and a bound such as acc>=0.84 or loss<=1.5")
+        return cls(match[1], match[2] == ">=", value)
+
+    def reached(self, value: float) -> bool:
+        """Return whether a value of the metric is good enough."""
+        return (operator.ge if self.at_least else operator.le)(value, self.value)
+
+    def __str__(self) -> str:
+        return f"{self.metric}{'>=' if self.at_least else '<='}{self.value!r}"
+
+
+@dataclass(frozen=True)
+class TuningJob:
+    """One recurring job and how it is to be tuned.
+
+    Attributes:
+        name: What it is called.
+        batch_sizes: On offer, ascending.
+        default_batch_size: The user's own.
+        target: As `Target.parse` reads it.
+        max_epochs: Bound on the length of a run, epochs.
+        max_power_w: Largest power of all its devices together, W.
+        power_limits_w: Limits on offer for each device, ascending, W; one if limits cannot be set.
+        eta, beta, window_size: See `Problem`.
+        policy: What chooses.
+        learning_rate: What suits the default batch size; None if the command takes none.
+        learning_rate_rule: ``"sqrt"``, ``"linear"`` or ``"none"``.
+        seed: Of the policy's randomness; run i is given seed + i.
+
+    Raises:
+        InputError: A value is out of range, or the policy cannot be saved between runs.
+    """
+
+    name: str
+    batch_sizes: tuple[int, ...]
+    default_batch_size: int
+    target: str
+    max_epochs: int
+    max_power_w: float
+    power_limits_w: tuple[int, ...]
+    eta: float = 0.5
+    beta: float = 2.0
+    window_size: int = 0
+    policy: str = DEFAULT_POLICY
+    learning_rate: float | None = None
+    learning_rate_rule: str = "sqrt"
+    seed: int = 1
+    problem: Problem = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise InputError(f"job name {self.name!r}: expected letters, digits, dots, dashes and underscores")
+        if self.learning_rate_rule not in RULES:
+            raise InputError(f"learning-rate rule {self.learning_rate_rule!r}: expected {', '.join(RULES)}")
+        if self.learning_rate is not None and not 0.0 < self.learning_rate < math.inf:
+            raise InputError(f"learning rate {self.learning_rate}: expected a positive number")
+        if self.seed < 0:
+            raise InputError(f"seed {self.seed} is negative")
+        if math.isnan(self.max_power_w) or not 0.0 < self.max_power_w < math.inf:
+            raise InputError(f"largest power {self.max_power_w} W is not a positive number")
+        target = Target.parse(self.target)
+        job = Job(self.name, "script", "script", target.value, self.max_epochs, self.default_batch_size)
+        limits = dict.fromkeys(sorted(self.batch_sizes), self.power_limits_w)
+        cost = EtaCost(self.eta, self.max_power_w)
+        object.__setattr__(self, "problem", Problem(job, limits, cost, self.beta, self.window_size))
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> TuningJob:
+        """Return the job that `to_json` wrote."""
+        sizes, limits = tuple(document["batch_sizes"]), tuple(document["power_limits_w"])
+        return cls(**{**document, "batch_sizes": sizes, "power_limits_w": limits})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything the job was made of."""
+        return {name: value for name, value in asdict(self).items() if name != "problem"}
+
+    def policies(self, state: Mapping[str, Json] | None = None) -> PolicyPair:
+        """Build the policies, at the beginning or where `state` stood.
+
+        Raises:
+            InputError: A policy cannot be saved between runs.
+        """
+        pair = build_policy(find_policy(self.policy), self.problem, np.random.default_rng(self.seed))
+        for policy, part in zip((pair.batch_size, pair.power_limit), ("batch_size", "power_limit"), strict=True):
+            if not isinstance(policy, Restorable):
+                raise InputError(f"policy {self.policy} has no state() and restore(): it cannot outlive a process")
+            if state is not None and not (part == "power_limit" and policy is pair.batch_size):
+                policy.restore(cast("dict[str, Json]", state[part]))
+        return pair
+
+    def scaled_learning_rate(self, batch_size: int) -> float | None:
+        """Return the learning rate for a batch size; None if there is none to scale."""
+        if self.learning_rate is None:
+            return None
+        ratio = batch_size / self.default_batch_size
+        factor = {"sqrt": math.sqrt(ratio), "linear": ratio, "none": 1.0}[self.learning_rate_rule]
+        return self.learning_rate * factor
+
+
+def state_of(policies: PolicyPair) -> dict[str, Json]:
+    """Return what `TuningJob.policies` restores."""
+    saved: dict[str, Json] = {}
+    for part, policy in (("batch_size", policies.batch_size), ("power_limit", policies.power_limit)):
+        if isinstance(policy, Restorable):
+            saved[part] = policy.state()
+    return saved
+
+
+def parse_batch_sizes(text: str) -> tuple[int, ...]:
+    """Read ``32,64,128`` or ``32:1024:x2`` (from 32 to at most 1024, doubling).
+
+    Raises:
+        InputError: The text is neither.
+    """
+    try:
+        if ":" not in text:
+            sizes = sorted({int(part) for part in text.split(",")})
+        else:
+            first, last, step = text.split(":")
+            size, factor, sizes = int(first), int(step.removeprefix("x")), list[int]()
+            if not step.startswith("x") or factor < 2 or size < 1:
+                raise ValueError
+            while size <= int(last):
+                sizes.append(size)
+                size *= factor
+    except ValueError:
+        sizes = []
+    if not sizes or sizes[0] < 1:
+        raise InputError(f"batch sizes {text!r}: expected a list such as 32,64,128 or a range such as 32:1024:x2")
+    return tuple(sizes)
+
+
+def fill_command(command: Sequence[str], values: Mapping[str, object]) -> list[str]:
+    """Put values in place of ``{name}`` anywhere in the words of a command; ``{{`` and ``}}`` are braces.
+
+    Raises:
+        InputError: A placeholder is unknown or has no value.
+    """
+    filled: list[str] = []
+    for word in command:
+        try:
+            parts = list(string.Formatter().parse(word))
+        except ValueError as error:
+            raise InputError(f"{word!r}: {error}; write {{{{ and }}}} for braces") from None
+        text = ""
+        for literal, name, spec, conversion in parts:
+            text += literal
+            if name is None:
+                continue
+            if name not in values or spec or conversion:
+                raise InputError(f"{word!r}: unknown placeholder {{{name}}}; there are {', '.join(values)}")
+            if values[name] is None:
+                raise InputError(f"{word!r}: the job has no learning rate; give --lr to `elastance tune init`")
+            text += str(values[name])
+        filled.append(text)
+    return filled

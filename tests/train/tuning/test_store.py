@@ -1,0 +1,195 @@
+"""Jobs in a database: many processes at once, some killed, on SQLite and PostgreSQL."""
+
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("sqlalchemy", reason="needs the extra tune")
+
+from elastance.errors import InputError
+from elastance.train.tuning.job import TuningJob
+from elastance.train.tuning.store import LEASE_S, Result, Status, TuningStore
+
+PROCESSES = 8
+RUNS = 500
+
+
+def a_job(**changes) -> TuningJob:
+    settings = {
+        "name": "nightly",
+        "batch_sizes": (32, 64, 128, 256),
+        "default_batch_size": 128,
+        "target": "acc>=0.9",
+        "max_epochs": 10,
+        "max_power_w": 300.0,
+        "power_limits_w": (300,),
+        "policy": "zeus",
+    }
+    return TuningJob(**(settings | changes))
+
+
+def made(batch_size: int) -> Result:
+    return Result(Status.REACHED, 10.0 + abs(batch_size - 64), 1.0, 3, 0, "model")
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    """URL of a server of Debian's packages that lives for these tests."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("no PostgreSQL server is installed: apt-get install postgresql")
+    pytest.importorskip("psycopg", reason="needs the extra postgres")
+    root = Path(tempfile.mkdtemp(prefix="pg"))  # short: the path of a socket may have 100 characters
+    as_user = []
+    if os.geteuid() == 0:  # the server refuses to run as root
+        shutil.chown(root, "postgres")
+        as_user = ["runuser", "-u", "postgres", "--"]
+    initdb, control = found[-1], found[-1].with_name("pg_ctl")
+    quiet = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/"}
+    subprocess.run([*as_user, initdb, "-D", root / "data", "-U", "tester", "-A", "trust", "-N"], **quiet)
+    options = f"-k {root} -c listen_addresses='' -c fsync=off"
+    started = [*as_user, control, "-D", root / "data", "-o", options, "-l", root / "log", "-w"]
+    subprocess.run([*started, "start"], **quiet)
+    yield f"postgresql://tester@/postgres?host={root}"
+    subprocess.run([*as_user, control, "-D", root / "data", "-m", "immediate", "stop"], **quiet)
+    shutil.rmtree(root)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/tune.sqlite"
+    return request.getfixturevalue("postgres")
+
+
+def hammer(url: str, name: str, seed: int, budget) -> None:
+    """Make runs until none is left to be made; now and then die in the middle of one, or report twice."""
+    chance = random.Random(seed)
+    store = TuningStore(url)
+    while True:
+        with budget.get_lock():
+            if budget.value == 0:
+                return
+            budget.value -= 1
+        run = store.dispatch(name)
+        if chance.random() < 0.05:
+            os.kill(os.getpid(), signal.SIGKILL)
+        assert store.report(run.id, made(run.batch_size))
+        if chance.random() < 0.2:
+            assert not store.report(run.id, made(run.batch_size))
+
+
+@pytest.mark.slow
+def test_eight_processes_make_500_runs_and_some_are_killed(url: str) -> None:
+    store = TuningStore(url)
+    store.create(a_job(name="hammered"))
+    spawning = multiprocessing.get_context("spawn")
+    budget = spawning.Value("i", RUNS)
+
+    def start(seed: int):
+        process = spawning.Process(target=hammer, args=(url, "hammered", seed, budget))
+        process.start()
+        return process
+
+    living = [start(seed) for seed in range(PROCESSES)]
+    killed, seed = 0, PROCESSES
+    while living:
+        process = living.pop(0)
+        process.join(120)
+        assert process.exitcode in (0, -signal.SIGKILL), "a deadlock, or an exception"
+        if process.exitcode:
+            killed += 1
+            living.append(start(seed))
+            seed += 1
+    store.bury("hammered")
+    history = store.history("hammered")
+    assert [run["trial"] for run in history] == list(range(RUNS))
+    assert Counter(run["status"] for run in history) == {"reached": RUNS - killed, "killed": killed}
+    assert killed > 0
+    # What the policy has seen is what was recorded, each result once.
+    state = store.policies("hammered").batch_size.state()
+    assert state["trials"] == RUNS
+    assert state["awaited"] is None
+    seen = sum(len(rewards) for rewards in _rewards(state))
+    assert seen == RUNS - killed
+    store.close()
+
+
+def _rewards(state):
+    return [belief["rewards"] for belief in state["beliefs"].values()]
+
+
+def test_a_result_counts_once(url: str) -> None:
+    store = TuningStore(url)
+    store.create(a_job(name="once"))
+    run = store.dispatch("once")
+    assert store.report(run.id, made(run.batch_size))
+    before = store.history("once"), store.policies("once").batch_size.state()
+    assert not store.report(run.id, Result(Status.MISSED, 1.0, 1.0))
+    assert (store.history("once"), store.policies("once").batch_size.state()) == before
+    store.close()
+
+
+def test_a_second_submission_does_not_take_the_trial_of_the_first(url: str) -> None:
+    store = TuningStore(url)
+    store.create(a_job(name="two"))
+    first = store.dispatch("two")
+    store.report(first.id, made(first.batch_size))
+    trial, other = store.dispatch("two"), store.dispatch("two")
+    assert trial.batch_size != other.batch_size == 128
+    store.close()
+
+
+@pytest.mark.parametrize("policy", ["zeus", "knowledge-gradient"])
+def test_a_killed_run_is_no_evidence_and_is_tried_again(tmp_path: Path, policy: str) -> None:
+    store = TuningStore(f"sqlite:///{tmp_path}/tune.sqlite")
+    store.create(a_job(policy=policy))
+    first = store.dispatch("nightly")
+    store.report(first.id, made(first.batch_size))
+    killed = store.dispatch("nightly")
+    store.report(killed.id, Result(Status.KILLED))
+    assert store.dispatch("nightly").batch_size == killed.batch_size != first.batch_size
+    store.close()
+
+
+def test_a_silent_run_of_another_machine_is_killed_after_its_lease(tmp_path: Path, monkeypatch) -> None:
+    from elastance.measure.limit_records import this_process
+    from elastance.train.tuning import store as module
+
+    now = [1000.0]
+    store = TuningStore(f"sqlite:///{tmp_path}/tune.sqlite", clock=lambda: now[0])
+    store.create(a_job())
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(module, "this_process", lambda: this_process()._replace(boot_id="of another"))
+        elsewhere.setattr(module.socket, "gethostname", lambda: "another")
+        run = store.dispatch("nightly")
+    now[0] += LEASE_S - 1
+    store.bury("nightly")
+    assert store.history("nightly")[0]["status"] == "running"
+    store.heartbeat(run.id)
+    now[0] += LEASE_S - 1
+    store.bury("nightly")
+    assert store.history("nightly")[0]["status"] == "running"
+    now[0] += 2
+    store.bury("nightly")
+    assert store.history("nightly")[0]["status"] == "killed"
+    assert not store.report(run.id, made(32))
+    store.close()
+
+
+def test_a_job_is_not_made_twice(tmp_path: Path) -> None:
+    store = TuningStore(f"sqlite:///{tmp_path}/tune.sqlite")
+    store.create(a_job())
+    with pytest.raises(InputError, match="there already"):
+        store.create(a_job())
+    with pytest.raises(InputError, match="nightly"):
+        store.dispatch("nightl")
+    store.close()
