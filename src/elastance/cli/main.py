@@ -26,6 +26,7 @@ from elastance.cli import (
     split,
     sweep,
     top,
+    tune,
 )
 from elastance.errors import ElastanceError
 
@@ -72,6 +73,7 @@ app.command(
     short_help="Train on unlike GPUs by a plan of `split`.",
     context_settings={"allow_interspersed_args": False},
 )(launch.launch)
+app.add_typer(tune.app, name="tune", short_help="Let each run of a recurring job teach the next.")
 app.command("policies", short_help="What can decide?")(policies.policies)
 
 

@@ -11,7 +11,7 @@ from elastance.errors import InputError, MissingExtraError
 try:
     import sqlalchemy as sa
 except ImportError as error:
-    raise MissingExtraError("tuning a recurring job", "sqlalchemy", "tune") from error
+    raise MissingExtraError("tuning a recurring job", "tune") from error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +101,7 @@ def open_engine(url: str) -> sa.Engine:
         with engine.begin() as connection:
             _migrate(connection)
     except ImportError as error:
-        raise MissingExtraError("PostgreSQL", "psycopg", "postgres") from error
+        raise MissingExtraError("PostgreSQL", "postgres") from error
     except sa.exc.SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise InputError(f"the database cannot be used: {reason}; see --db and ${VARIABLE}") from None

@@ -1,0 +1,46 @@
+"""A recurring job that is never really run, and a process that makes many runs of it.
+
+A module of its own, as spawned processes import it by name.
+"""
+
+import os
+import random
+import signal
+
+from elastance.train.tuning.job import TuningJob
+from elastance.train.tuning.store import Result, Status, TuningStore
+
+
+def a_job(**changes) -> TuningJob:
+    settings = {
+        "name": "nightly",
+        "batch_sizes": (32, 64, 128, 256),
+        "default_batch_size": 128,
+        "target": "acc>=0.9",
+        "max_epochs": 10,
+        "max_power_w": 300.0,
+        "power_limits_w": (300,),
+        "policy": "zeus",
+    }
+    return TuningJob(**(settings | changes))
+
+
+def made(batch_size: int) -> Result:
+    return Result(Status.REACHED, 10.0 + abs(batch_size - 64), 1.0, 3, 0, "model")
+
+
+def hammer(url: str, name: str, seed: int, budget) -> None:
+    """Make runs until none is left to be made; now and then die in the middle of one, or report twice."""
+    chance = random.Random(seed)
+    store = TuningStore(url)
+    while True:
+        with budget.get_lock():
+            if budget.value == 0:
+                return
+            budget.value -= 1
+        run = store.dispatch(name)
+        if chance.random() < 0.05:
+            os.kill(os.getpid(), signal.SIGKILL)
+        assert store.report(run.id, made(run.batch_size))
+        if chance.random() < 0.2:
+            assert not store.report(run.id, made(run.batch_size))
