@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from elastance.cli import options  # noqa: TC001 (Typer needs the types of options at run time)
+from elastance.cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,9 @@ _Rate = Annotated[
 _Rule = Annotated[str, typer.Option("--lr-rule", help="How it follows the batch size: sqrt, linear, none.")]
 _Power = Annotated[
     float | None,
-    typer.Option("--max-power", help="Watts of all devices together, where they do not tell.", show_default=False),
+    typer.Option(
+        "--max-power", help="Watts of all devices together, where they do not tell.", show_default=False
+    ),
 ]
 _LIMIT_STEP_W = 25
 
@@ -120,7 +122,9 @@ def run(
         raise InputError(f"--grace {grace:g}: expected a number of seconds that is not negative")
     with options.user_modules(), opened_devices(devices) as opened:
         made = run_once(TuningStore(db), name, command[command[0] == "--" :], opened, grace_s=grace)
-    said = f"batch size {made.dispatch.batch_size}, {made.result.status.value}, {joules(made.result.energy_j)}"
+    said = (
+        f"batch size {made.dispatch.batch_size}, {made.result.status.value}, {joules(made.result.energy_j)}"
+    )
     stopped = ", stopped at the cost threshold" if made.stopped else ""
     print(f"elastance: {name}, run {made.dispatch.trial + 1}: {said}{stopped}", file=sys.stderr)
     sys.exit(made.exit_status)
@@ -172,10 +176,10 @@ def export(
     """  # noqa: D301
     from elastance.cli.output import say
     from elastance.errors import InputError
-    from elastance.train.tuning.store import TuningStore
-    from elastance.train.tuning.summary import traces_of
     from elastance.traces.schema import POWER, TRAIN
     from elastance.traces.sources import POWER_STEM, TRAIN_STEM
+    from elastance.train.tuning.store import TuningStore
+    from elastance.train.tuning.summary import traces_of
 
     store = TuningStore(db)
     job = store.job(name)

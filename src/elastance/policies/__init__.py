@@ -29,8 +29,8 @@ from elastance.policies.registry import (
 from elastance.policies.thompson import GaussianBelief, Prior, ThompsonSampler, ThompsonSampling
 
 __all__ = [
-    "Abandonable",
     "DEFAULT_POLICY",
+    "Abandonable",
     "Assumptions",
     "BatchSizePolicy",
     "EarlyStoppingGridSearch",

@@ -15,7 +15,6 @@ pytest.importorskip("sqlalchemy", reason="needs the extra tune")
 
 from elastance.errors import InputError
 from elastance.train.tuning.store import LEASE_S, Result, Status, TuningStore
-
 from made_up_tuning import a_job, hammer, made
 
 PROCESSES = 8

@@ -104,7 +104,9 @@ class TuningJob:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise InputError(f"job name {self.name!r}: expected letters, digits, dots, dashes and underscores")
+            raise InputError(
+                f"job name {self.name!r}: expected letters, digits, dots, dashes and underscores"
+            )
         if self.learning_rate_rule not in RULES:
             raise InputError(f"learning-rate rule {self.learning_rate_rule!r}: expected {', '.join(RULES)}")
         if self.learning_rate is not None and not 0.0 < self.learning_rate < math.inf:
@@ -136,9 +138,13 @@ class TuningJob:
             InputError: A policy cannot be saved between runs.
         """
         pair = build_policy(find_policy(self.policy), self.problem, np.random.default_rng(self.seed))
-        for policy, part in zip((pair.batch_size, pair.power_limit), ("batch_size", "power_limit"), strict=True):
+        for policy, part in zip(
+            (pair.batch_size, pair.power_limit), ("batch_size", "power_limit"), strict=True
+        ):
             if not isinstance(policy, Restorable):
-                raise InputError(f"policy {self.policy} has no state() and restore(): it cannot outlive a process")
+                raise InputError(
+                    f"policy {self.policy} has no state() and restore(): it cannot outlive a process"
+                )
             if state is not None and not (part == "power_limit" and policy is pair.batch_size):
                 policy.restore(cast("dict[str, Json]", state[part]))
         return pair
@@ -181,7 +187,9 @@ def parse_batch_sizes(text: str) -> tuple[int, ...]:
     except ValueError:
         sizes = []
     if not sizes or sizes[0] < 1:
-        raise InputError(f"batch sizes {text!r}: expected a list such as 32,64,128 or a range such as 32:1024:x2")
+        raise InputError(
+            f"batch sizes {text!r}: expected a list such as 32,64,128 or a range such as 32:1024:x2"
+        )
     return tuple(sizes)
 
 
@@ -205,7 +213,9 @@ def fill_command(command: Sequence[str], values: Mapping[str, object]) -> list[s
             if name not in values or spec or conversion:
                 raise InputError(f"{word!r}: unknown placeholder {{{name}}}; there are {', '.join(values)}")
             if values[name] is None:
-                raise InputError(f"{word!r}: the job has no learning rate; give --lr to `elastance tune init`")
+                raise InputError(
+                    f"{word!r}: the job has no learning rate; give --lr to `elastance tune init`"
+                )
             text += str(values[name])
         filled.append(text)
     return filled

@@ -31,7 +31,9 @@ _logger = logging.getLogger(__name__)
 
 _POLL_S = 1.0
 _HEARTBEAT_S = 30.0
-_INTERRUPTS = frozenset({128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGHUP, 128 + signal.SIGKILL})
+_INTERRUPTS = frozenset(
+    {128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGHUP, 128 + signal.SIGKILL}
+)
 
 
 class TuneRun(NamedTuple):
@@ -67,7 +69,9 @@ def run_once(
         DeviceError: None of the devices can be read, or the power limit cannot be set.
     """
     job = store.job(name)
-    _placed(job, command, Dispatch("", 0, job.default_batch_size, None, None))  # refuse before anything is chosen
+    _placed(
+        job, command, Dispatch("", 0, job.default_batch_size, None, None)
+    )  # refuse before anything is chosen
     run = store.dispatch(name)
     result = Result(Status.KILLED)  # whatever goes wrong from here on says nothing about the batch size
     try:
@@ -121,7 +125,7 @@ class _Watch:
         while not self._over.wait(_HEARTBEAT_S):
             try:
                 self._store.heartbeat(self._run.id)
-            except Exception as error:  # noqa: BLE001 (a database that is away for a while is no reason to stop)
+            except Exception as error:
                 _logger.warning("the run could not be shown to be alive: %s", error)
 
     def _stop_at_threshold(self, child: subprocess.Popen[bytes]) -> None:
@@ -184,14 +188,18 @@ def _result(job: TuningJob, file: Path, measured: Measurement, status: int, *, s
         if said.reached is None and said.metric is not None:
             reached = Target.parse(job.target).reached(said.metric)
     if status == 0 and said is None and not stopped:
-        raise InputError(f"the script ended well but told no result: it has to write ${RESULT}; see docs/tuning.md")
+        raise InputError(
+            f"the script ended well but told no result: it has to write ${RESULT}; see docs/tuning.md"
+        )
     if reached and (status == 0 or stopped):
         became = Status.REACHED
     elif stopped or status == 0:
         became = Status.MISSED
     else:
         became = Status.KILLED if status in _INTERRUPTS else Status.FAILED
-    profile = [] if said is None else [LimitMeasurement(*at.model_dump().values()) for at in said.power_profile]
+    profile = (
+        [] if said is None else [LimitMeasurement(*at.model_dump().values()) for at in said.power_profile]
+    )
     sources = sorted({of.provenance.source.value for of in measured.devices if of.energy_j is not None})
     epochs = None if said is None else said.epochs
     return Result(

@@ -91,13 +91,15 @@ def open_engine(url: str) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-            raise InputError(f"database {parsed.get_backend_name()}: expected sqlite:///FILE or postgresql://...")
+            raise InputError(
+                f"database {parsed.get_backend_name()}: expected sqlite:///FILE or postgresql://..."
+            )
         if parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() == "sqlite":
             engine = _sqlite(parsed)
         else:
-            engine = sa.create_engine(parsed, pool_pre_ping=True)
+            engine = sa.create_engine(parsed, poolclass=sa.NullPool)
         with engine.begin() as connection:
             _migrate(connection)
     except ImportError as error:
@@ -110,12 +112,14 @@ def open_engine(url: str) -> sa.Engine:
 
 def _sqlite(url: sa.URL) -> sa.Engine:
     if not url.database or url.database == ":memory:":
-        raise InputError("a database in memory does not outlive the command: name a file, as sqlite:///tune.sqlite")
+        raise InputError(
+            "a database in memory does not outlive the command: name a file, as sqlite:///tune.sqlite"
+        )
     try:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{url.database}: its directory cannot be made: {error.strerror}") from None
-    engine = sa.create_engine(url, connect_args={"timeout": _PATIENCE_S})
+    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"timeout": _PATIENCE_S})
 
     def on_connect(connection: Any, _record: object) -> None:  # noqa: ANN401 (a DBAPI connection)
         connection.isolation_level = None  # else the driver begins transactions its own way
@@ -136,7 +140,9 @@ def _migrate(connection: sa.Connection) -> None:
     if sa.inspect(connection).has_table(version.name):
         there = connection.execute(sa.select(version.c.version)).scalar_one()
     if there > len(MIGRATIONS):
-        raise InputError(f"the database has version {there}, this elastance knows up to {len(MIGRATIONS)}: update it")
+        raise InputError(
+            f"the database has version {there}, this elastance knows up to {len(MIGRATIONS)}: update it"
+        )
     for step in MIGRATIONS[there:]:
         step(connection)
     if there == 0:

@@ -160,7 +160,9 @@ class TuningStore:
             threshold_j = None
             if policies.early_stopping and row.least_cost_j is not None and job.beta != float("inf"):
                 threshold_j = job.beta * row.least_cost_j
-            chosen = Dispatch(uuid.uuid4().hex, row.trials, size, None if limit is None else int(limit), threshold_j)
+            chosen = Dispatch(
+                uuid.uuid4().hex, row.trials, size, None if limit is None else int(limit), threshold_j
+            )
             connection.execute(
                 runs.insert().values(
                     **chosen._asdict(),
@@ -214,7 +216,12 @@ class TuningStore:
                 self._save(connection, name, policies)
 
     def _settle(
-        self, connection: sa.Connection, job: TuningJob, policies: PolicyPair, run: Any, result: Result  # noqa: ANN401
+        self,
+        connection: sa.Connection,
+        job: TuningJob,
+        policies: PolicyPair,
+        run: Any,
+        result: Result,  # noqa: ANN401
     ) -> float | None:
         """Record a result, tell the policies, and return its cost, J."""
         cost_j = None
@@ -263,7 +270,9 @@ class TuningStore:
         if row is None:
             known = connection.execute(sa.select(jobs.c.name)).scalars().all()
             if not known:
-                raise InputError(f"there is no job {name!r}, and none at all: see `elastance tune init --help`")
+                raise InputError(
+                    f"there is no job {name!r}, and none at all: see `elastance tune init --help`"
+                )
             raise UnknownNameError("job", name, known)
         return row
 
@@ -284,6 +293,10 @@ def _is_dead(owner: str, heartbeat_s: float, now_s: float) -> bool:
     process, here = Process(*fields), this_process()
     if process.boot_id == here.boot_id and process.namespace == here.namespace:
         return not is_alive(process)
-    if host == socket.gethostname() and process.namespace == here.namespace and process.boot_id != here.boot_id:
+    if (
+        host == socket.gethostname()
+        and process.namespace == here.namespace
+        and process.boot_id != here.boot_id
+    ):
         return True  # this machine was started anew since
     return now_s - heartbeat_s > LEASE_S

@@ -100,5 +100,3 @@ def traces_of(job: TuningJob, history: Sequence[Run]) -> tuple[list[list[object]
 def _power_row(job: TuningJob, at: tuple[int, int], total: Sequence[float]) -> list[object]:
     epochs, time_s, energy_j = total
     return [job.name, "script", at[0], "script", at[1], time_s / epochs, energy_j / time_s]
-
-
