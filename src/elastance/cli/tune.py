@@ -73,8 +73,8 @@ def init(
 
     \b
     Examples:
-      elastance tune init nightly --batch-sizes 32:1024:x2 --default 256 --target "acc>=0.84" --max-epochs 20 --lr 1e-3
-      elastance tune init nightly --batch-sizes 32,64 --default 64 --target "loss<=1" --max-epochs 9 --devices sim:v100
+      elastance tune init nightly --batch-sizes 32:1024:x2 --default 256 --target "acc>=0.84" --max-epochs 20
+      elastance tune init nightly --batch-sizes 32,64 --default 64 --target "l<=1" --max-epochs 9 --devices sim:v100
     """  # noqa: D301
     from elastance.cli.opening import opened_devices
     from elastance.cli.output import say
@@ -190,8 +190,8 @@ def export(
     _write(out / f"{TRAIN_STEM}.csv", list(TRAIN.columns), train)
     _write(out / f"{POWER_STEM}{gpu}.csv", list(POWER.columns), power)
     say(
-        f"elastance simulate recurring --traces {out} --dataset {name} --network script --optimizer script --gpu {gpu}"
-        f" --target {train[0][6]} --max-epochs {job.max_epochs} --default-batch-size {job.default_batch_size}"
+        f"elastance simulate recurring --traces {out} --dataset {name} --network script"
+        f" --optimizer script --gpu {gpu} --target-metric {train[0][6]} --max-epochs {job.max_epochs} --default-batch-size {job.default_batch_size}"
     )
 
 

@@ -112,10 +112,9 @@ def test_a_second_submission_does_not_take_the_trial_of_the_first(url: str) -> N
     store.close()
 
 
-@pytest.mark.parametrize("policy", ["zeus", "knowledge-gradient"])
-def test_a_killed_run_is_no_evidence_and_is_tried_again(tmp_path: Path, policy: str) -> None:
+def test_a_killed_run_is_no_evidence_and_is_tried_again(tmp_path: Path) -> None:
     store = TuningStore(f"sqlite:///{tmp_path}/tune.sqlite")
-    store.create(a_job(policy=policy))
+    store.create(a_job())
     first = store.dispatch("nightly")
     store.report(first.id, made(first.batch_size))
     killed = store.dispatch("nightly")

@@ -14,7 +14,15 @@ import numpy as np
 from elastance.cost import EtaCost
 from elastance.errors import InputError
 from elastance.job import Job
-from elastance.policies import DEFAULT_POLICY, PolicyPair, Problem, Restorable, build_policy, find_policy
+from elastance.policies import (
+    DEFAULT_POLICY,
+    KnowledgeGradient,
+    PolicyPair,
+    Problem,
+    Restorable,
+    build_policy,
+    find_policy,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -138,6 +146,10 @@ class TuningJob:
             InputError: A policy cannot be saved between runs.
         """
         pair = build_policy(find_policy(self.policy), self.problem, np.random.default_rng(self.seed))
+        if isinstance(pair.batch_size, KnowledgeGradient):
+            raise InputError(
+                f"policy {self.policy} needs a power profile of every run; tune with zeus instead"
+            )
         for policy, part in zip(
             (pair.batch_size, pair.power_limit), ("batch_size", "power_limit"), strict=True
         ):
@@ -180,7 +192,7 @@ def parse_batch_sizes(text: str) -> tuple[int, ...]:
             first, last, step = text.split(":")
             size, factor, sizes = int(first), int(step.removeprefix("x")), list[int]()
             if not step.startswith("x") or factor < 2 or size < 1:
-                raise ValueError
+                raise ValueError  # noqa: TRY301 (told with the others)
             while size <= int(last):
                 sizes.append(size)
                 size *= factor
