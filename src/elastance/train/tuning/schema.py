@@ -10,6 +10,7 @@ from elastance.errors import InputError, MissingExtraError
 
 try:
     import sqlalchemy as sa
+    from sqlalchemy import event, exc
 except ImportError as error:
     raise MissingExtraError("tuning a recurring job", "tune") from error
 
@@ -104,7 +105,7 @@ def open_engine(url: str) -> sa.Engine:
             _migrate(connection)
     except ImportError as error:
         raise MissingExtraError("PostgreSQL", "postgres") from error
-    except sa.exc.SQLAlchemyError as error:
+    except exc.SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise InputError(f"the database cannot be used: {reason}; see --db and ${VARIABLE}") from None
     return engine
@@ -128,8 +129,8 @@ def _sqlite(url: sa.URL) -> sa.Engine:
         # Takes the write lock at once: two that read first and write later would deadlock.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    sa.event.listen(engine, "connect", on_connect)
-    sa.event.listen(engine, "begin", on_begin)
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", on_begin)
     return engine
 
 

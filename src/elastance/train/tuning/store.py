@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from elastance.errors import InputError, PolicyError, UnknownNameError
 from elastance.measure.limit_records import Process, is_alive, this_process
@@ -115,7 +116,7 @@ class TuningStore:
         try:
             with self._engine.begin() as connection:
                 connection.execute(jobs.insert().values(values))
-        except sa.exc.IntegrityError:
+        except exc.IntegrityError:
             raise InputError(f"job {job.name} is there already: choose another name") from None
 
     def job(self, name: str) -> TuningJob:
@@ -221,7 +222,7 @@ class TuningStore:
         job: TuningJob,
         policies: PolicyPair,
         run: Any,
-        result: Result,  # noqa: ANN401
+        result: Result,
     ) -> float | None:
         """Record a result, tell the policies, and return its cost, J."""
         cost_j = None
