@@ -32,7 +32,7 @@ def test_a_job_is_run_shown_and_exported(elastance, tmp_path) -> None:
     assert elastance("tune", "export", "job", "-o", tmp_path / "traces").status == 0
     simulated = elastance(
         "simulate", "recurring", "--traces", tmp_path / "traces", "--dataset", "job", "--network", "script",
-        "--optimizer", "script", "--target-metric", 0.9, "--max-epochs", 5, "--default-batch-size", 64,
+        "--optimizer", "script", "--target-metric", 0.9, "--max-epochs", 5, "--b0", 64,
         "--policy", "default",
     )  # fmt: skip
     assert simulated.status == 0, simulated.err

@@ -190,8 +190,8 @@ def export(
     _write(out / f"{TRAIN_STEM}.csv", list(TRAIN.columns), train)
     _write(out / f"{POWER_STEM}{gpu}.csv", list(POWER.columns), power)
     say(
-        f"elastance simulate recurring --traces {out} --dataset {name} --network script"
-        f" --optimizer script --gpu {gpu} --target-metric {train[0][6]} --max-epochs {job.max_epochs} --default-batch-size {job.default_batch_size}"
+        f"elastance simulate recurring --traces {out} --dataset {name} --network script --optimizer script"
+        f" --gpu {gpu} --target-metric {train[0][6]} --max-epochs {job.max_epochs} --b0 {job.default_batch_size}"
     )
 
 

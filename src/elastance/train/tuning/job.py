@@ -132,8 +132,9 @@ class TuningJob:
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> TuningJob:
         """Return the job that `to_json` wrote."""
-        sizes, limits = tuple(document["batch_sizes"]), tuple(document["power_limits_w"])
-        return cls(**{**document, "batch_sizes": sizes, "power_limits_w": limits})
+        lists = ("batch_sizes", "power_limits_w")
+        fields: dict[str, Any] = {key: tuple(of) if key in lists else of for key, of in document.items()}
+        return cls(**fields)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything the job was made of."""

@@ -221,7 +221,7 @@ class TuningStore:
         connection: sa.Connection,
         job: TuningJob,
         policies: PolicyPair,
-        run: Any,
+        run: Any,  # noqa: ANN401 (a row)
         result: Result,
     ) -> float | None:
         """Record a result, tell the policies, and return its cost, J."""
