@@ -13,6 +13,7 @@ from elastance.train.profiling.session import ProfilingDone
 from elastance.train.profiling.steps import profiled_steps
 from elastance.train.selectors import LeastEnergy, LeastEtaCost, LeastTime, MaxSlowdown, Selector
 from elastance.train.sweep_states import Done, Profiling, Ready, Warmup
+from elastance.train.tuning.result_file import report
 from elastance.train.tuning_report import TuningReport, UsageEstimate
 
 __all__ = [
@@ -43,4 +44,5 @@ __all__ = [
     "learning_rate_for",
     "limit_grid",
     "profiled_steps",
+    "report",
 ]
