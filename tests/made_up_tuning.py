@@ -8,7 +8,8 @@ import random
 import signal
 
 from elastance.train.tuning.job import TuningJob
-from elastance.train.tuning.store import Result, Status, TuningStore
+from elastance.train.tuning.results import Result, Status
+from elastance.train.tuning.store import TuningStore
 
 
 def a_job(**changes) -> TuningJob:

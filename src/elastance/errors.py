@@ -55,6 +55,10 @@ class MissingExtraError(InputError):
         super().__init__(f"{what} needs the extra {extra!r}: pip install 'elastance[{extra}]'")
 
 
+class DatabaseError(ElastanceError):
+    """The database of recurring jobs cannot be reached, read or written."""
+
+
 class TraceError(InputError):
     """A trace file that cannot be used.
 

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("sqlalchemy", reason="needs the extra tune")
 
 INIT = ("--batch-sizes", "32:128:x2", "--default", 64, "--target", "acc>=0.9", "--max-epochs", 5)
-REPORT = "from elastance.train.tuning import report; report(metric={metric}, epochs=3)"
+REPORT = "from elastance.train import report; report(metric={metric}, epochs=3)"
 
 
 @pytest.fixture(autouse=True)

@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from elastance.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from matplotlib.figure import Figure
 
     from elastance.devices import Device
+    from elastance.train.tuning.recurrence import MadeRun
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -36,14 +40,34 @@ _MaxEpochs = Annotated[int, typer.Option(help="Longest a run may take.")]
 _Rate = Annotated[
     float | None, typer.Option("--lr", help="What suits the default batch size.", show_default=False)
 ]
-_Rule = Annotated[str, typer.Option("--lr-rule", help="How it follows the batch size: sqrt, linear, none.")]
-_Power = Annotated[
+_Rule = Annotated[
+    str | None,
+    typer.Option(
+        "--lr-rule",
+        help="How it follows the batch size: sqrt, linear, none, or auto, as suits --optimizer.",
+        show_default="sqrt; auto with --optimizer",
+    ),
+]
+_Optimizer = Annotated[str | None, typer.Option(help="Such as adamw or sgd.", show_default=False)]
+_MaxPower = Annotated[
     float | None,
     typer.Option(
         "--max-power", help="Watts of all devices together, where they do not tell.", show_default=False
     ),
 ]
-_LIMIT_STEP_W = 25
+_Retries = Annotated[int, typer.Option(help="Further runs, until one reaches the target.")]
+_LIMIT_STEP_W = 25.0
+
+
+class _NeedsDashes(TyperCommand):
+    """A command whose own options may stand anywhere before ``--``, and whose arguments after it are another's."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 (Typer's own type is private)
+        from elastance.errors import InputError
+
+        if "--" not in args and not {"--help", "-h"} & set(args):
+            raise InputError("put -- before the command: elastance tune run NAME -- python train.py ...")
+        return super().parse_args(ctx, args)
 
 
 @app.callback()
@@ -59,13 +83,14 @@ def init(
     target: _Target,
     max_epochs: _MaxEpochs,
     lr: _Rate = None,
-    lr_rule: _Rule = "sqrt",
+    lr_rule: _Rule = None,
+    optimizer: _Optimizer = None,
     eta_knob: options.Eta = 0.5,
     beta_knob: options.Beta = 2.0,
     window: options.Window = 0,
     policy: Annotated[str | None, typer.Option(help="See `elastance policies`.", show_default="zeus")] = None,
     seed: Annotated[int, typer.Option(help="Run i is given this + i.")] = 1,
-    max_power: _Power = None,
+    max_power: _MaxPower = None,
     devices: options.Devices = None,
     db: _Db = None,
 ) -> None:
@@ -73,7 +98,7 @@ def init(
 
     \b
     Examples:
-      elastance tune init nightly --batch-sizes 32:1024:x2 --default 256 --target "acc>=0.84" --max-epochs 20
+      elastance tune init nightly --batch-sizes 32:1024:x2 --default 256 --lr 1e-3 --target "acc>=0.84" --max-epochs 9
       elastance tune init nightly --batch-sizes 32,64 --default 64 --target "l<=1" --max-epochs 9 --devices sim:v100
     """  # noqa: D301
     from elastance.cli.opening import opened_devices
@@ -85,59 +110,81 @@ def init(
     sizes = parse_batch_sizes(batch_sizes)
     with opened_devices(devices) as opened:
         most_w, limits = _power_of(opened, max_power)
+    rule = lr_rule or ("sqrt" if optimizer is None else "auto")
     with options.user_modules():
         job = TuningJob(
             name, sizes, default, target, max_epochs, most_w, limits, eta_knob, beta_knob, window,
-            policy or DEFAULT_POLICY, lr, lr_rule, seed,
+            policy or DEFAULT_POLICY, lr, rule, optimizer, seed,
         )  # fmt: skip
         TuningStore(db).create(job)
     say(f"job {name}: batch sizes {', '.join(map(str, sizes))}; next: elastance tune run {name} -- COMMAND")
 
 
-@app.command("run", context_settings={"allow_interspersed_args": False})
+@app.command("run", cls=_NeedsDashes)
 def run(
     name: _Name,
     command: _Command,
     devices: options.Devices = None,
+    retries: _Retries = 19,
     grace: Annotated[float, typer.Option(help="Seconds from SIGTERM to SIGKILL at the threshold.")] = 30.0,
     db: _Db = None,
 ) -> None:
-    """Make one run of the job with the batch size the policy chooses; the script's exit status is passed on.
+    """Run the job once: with the batch sizes the policy chooses, until a run reaches the target.
 
-    Options come before NAME. Placeholders, anywhere in a word: {batch_size}, {lr}, {seed}, {epochs}, {slice_number},
-    {target_metric}.
+    Placeholders, anywhere in a word: {batch_size}, {lr}, {seed}, {epochs}, {slice_number}, {target_metric}.
+    Exit status: 0 the target was reached, 1 it was not; that of the script if it failed or was interrupted.
 
     \b
     Examples:
       elastance tune run nightly -- python train.py --batch-size {batch_size} --lr {lr} --seed {seed}
-      elastance tune run --devices sim:v100 nightly -- ./train.sh --out=run-{seed}
+      elastance tune run nightly --devices sim:v100 --retries 0 -- ./train.sh --out=run-{seed}
     """  # noqa: D301
     from elastance.cli.opening import opened_devices
-    from elastance.cli.output import joules
     from elastance.errors import InputError
-    from elastance.train.tuning.runner import run_once
+    from elastance.train.tuning.recurrence import run_recurrence
+    from elastance.train.tuning.results import Status
+    from elastance.train.tuning.run import Pace
     from elastance.train.tuning.store import TuningStore
 
     if not 0.0 <= grace < float("inf"):
         raise InputError(f"--grace {grace:g}: expected a number of seconds that is not negative")
+    if retries < 0:
+        raise InputError(f"--retries {retries}: expected a number that is not negative")
+    if not command:
+        raise InputError("there is no command after --")
     with options.user_modules(), opened_devices(devices) as opened:
-        made = run_once(TuningStore(db), name, command[command[0] == "--" :], opened, grace_s=grace)
-    said = (
-        f"batch size {made.dispatch.batch_size}, {made.result.status.value}, {joules(made.result.energy_j)}"
-    )
-    stopped = ", stopped at the cost threshold" if made.stopped else ""
-    print(f"elastance: {name}, run {made.dispatch.trial + 1}: {said}{stopped}", file=sys.stderr)
-    sys.exit(made.exit_status)
+        store = TuningStore(db)
+        made = run_recurrence(
+            store, name, command, opened, retries=retries, pace=Pace(grace), tell=_tell_of(name)
+        )
+    became = made.result.status
+    # Not typer.Exit: the statuses of an interrupted child are not those of an interrupted elastance.
+    sys.exit({Status.REACHED: 0, Status.MISSED: 1}.get(became, made.result.exit_status or 1))
 
 
-@app.command("status")
-def status(name: _Name, as_json: options.Json = False, db: _Db = None) -> None:
-    """Say what the job has learned, cost and saved so far.
+def _tell_of(name: str) -> Callable[[MadeRun], None]:
+    from elastance.cli.output import joules
+
+    def tell(made: MadeRun) -> None:
+        run, result = made
+        rate = f"batch size {run.batch_size}" + (f" at {run.power_limit_w} W" if run.power_limit_w else "")
+        stopped = ", stopped at its cost threshold" if result.stopped else ""
+        print(
+            f"elastance: {name}, recurrence {run.recurrence + 1}, run {run.number + 1}: {rate}:"
+            f" {result.status.value}, {joules(result.energy_j)}{stopped}",
+            file=sys.stderr,
+        )
+
+    return tell
+
+
+@app.command("list")
+def list_jobs(as_json: options.Json = False, db: _Db = None) -> None:
+    """List the jobs there are.
 
     \b
     Examples:
-      elastance tune status nightly
-      elastance tune status nightly --json
+      elastance tune list
     """  # noqa: D301
     from elastance.cli.output import joules, print_json, say
     from elastance.train.tuning.store import TuningStore
@@ -145,20 +192,65 @@ def status(name: _Name, as_json: options.Json = False, db: _Db = None) -> None:
 
     store = TuningStore(db)
     with options.user_modules():
-        store.bury(name)
-        document = summarize(store.job(name), store.history(name), store.policies(name))
+        documents = [
+            summarize(store.job(name), store.history(name), store.policies(name)) for name in store.names()
+        ]
     if as_json:
-        print_json(_finite(document))
+        print_json(_finite(documents))
         return
-    _print_arms(document["arms"])
-    counts = ", ".join(f"{count} {what}" for what, count in document["runs"].items() if count)
-    say(f"runs: {counts or 'none yet'}; {joules(document['energy_j'])} so far")
-    if document["saved_j"] is not None:
-        even = document["break_even"]
-        say(f"saved against the default: {joules(document['saved_j'])}; breaks even: {even or 'not yet'}")
-    made_up = {"model", "replay"} & set(document["sources"])
-    if made_up:
-        say(f"not measured on hardware ({', '.join(sorted(made_up))})")
+    if not documents:
+        say("no jobs yet: see `elastance tune init --help`")
+        return
+    rows = [
+        (
+            of["job"]["name"], of["job"]["target"], str(of["recurrences"]["reached"]), joules(of["energy_j"]),
+            joules(of["saved_j"]),
+        )
+        for of in documents
+    ]  # fmt: skip
+    _print_table(("job", "target", "recurrences", "energy", "saved"), rows)
+
+
+@app.command("status")
+def status(
+    name: _Name,
+    as_json: options.Json = False,
+    plot: options.Plot = None,
+    theme: options.Theme = "light",
+    db: _Db = None,
+) -> None:
+    """Say what the job has learned, cost and saved so far.
+
+    \b
+    Examples:
+      elastance tune status nightly
+      elastance tune status nightly --json
+      elastance tune status nightly --plot nightly.png
+    """  # noqa: D301
+    from elastance.train.tuning.store import TuningStore
+    from elastance.train.tuning.summary import summarize
+
+    options.check_destinations(None, plot, theme)
+    store = TuningStore(db)
+    with options.user_modules():
+        store.bury(name)
+        job, history = store.job(name), store.history(name)
+        document = summarize(job, history, store.policies(name))
+
+    def draw() -> Figure:
+        from elastance.figures.tuning import draw_tuning
+
+        return draw_tuning(job, history, theme=theme)
+
+    options.deliver(
+        as_json=as_json,
+        history=None,
+        plot=plot,
+        runs=lambda: history,
+        draw=draw,
+        document=lambda: _finite(document),
+        show=lambda: _show(document),
+    )
 
 
 @app.command("export")
@@ -178,8 +270,8 @@ def export(
     from elastance.errors import InputError
     from elastance.traces.schema import POWER, TRAIN
     from elastance.traces.sources import POWER_STEM, TRAIN_STEM
+    from elastance.train.tuning.exported import traces_of
     from elastance.train.tuning.store import TuningStore
-    from elastance.train.tuning.summary import traces_of
 
     store = TuningStore(db)
     job = store.job(name)
@@ -190,7 +282,7 @@ def export(
     _write(out / f"{TRAIN_STEM}.csv", list(TRAIN.columns), train)
     _write(out / f"{POWER_STEM}{gpu}.csv", list(POWER.columns), power)
     say(
-        f"elastance simulate recurring --traces {out} --dataset {name} --network script --optimizer script"
+        f"elastance simulate recurring --traces {out} --dataset {name} --network script --optimizer {train[0][3]}"
         f" --gpu {gpu} --target-metric {train[0][6]} --max-epochs {job.max_epochs} --b0 {job.default_batch_size}"
     )
 
@@ -198,6 +290,7 @@ def export(
 def _power_of(devices: Sequence[Device], max_power_w: float | None) -> tuple[float, tuple[int, ...]]:
     """Return the largest power of all devices together, and the limits on offer for each, W."""
     from elastance.errors import InputError, NotSupportedError
+    from elastance.train.limit_profile import limit_grid
 
     try:
         ranges = [device.power_limits() for device in devices]
@@ -205,10 +298,38 @@ def _power_of(devices: Sequence[Device], max_power_w: float | None) -> tuple[flo
         if max_power_w is None:
             raise InputError(f"{error}: say with --max-power what all devices may draw together") from None
         return max_power_w, (max(1, round(max_power_w)),)
-    most = int(min(one.max_w for one in ranges))
-    least = max(one.min_w for one in ranges)
-    limits = [limit for limit in range(most, 0, -_LIMIT_STEP_W) if limit >= least]
-    return max_power_w or sum(one.max_w for one in ranges), tuple(sorted(limits)) or (most,)
+    most_w, least_w = min(one.max_w for one in ranges), max(one.min_w for one in ranges)
+    limits = {int(limit) for limit in limit_grid(least_w, most_w, _LIMIT_STEP_W)}
+    return max_power_w or sum(one.max_w for one in ranges), tuple(sorted(limits))
+
+
+def _show(document: dict[str, Any]) -> None:
+    from elastance.cli.output import joules, say
+
+    _print_arms(document["arms"])
+    for note in document["notes"]:
+        say(note)
+    counts = ", ".join(f"{count} {what}" for what, count in document["runs"].items() if count)
+    reached = document["recurrences"]["reached"]
+    say(f"recurrences: {reached}; runs: {counts or 'none yet'}; {joules(document['energy_j'])} in all")
+    default, saved_j = document["default"], document["saved_j"]
+    if default is not None:
+        error_j = document["saved_error_j"]
+        doubt = "" if error_j is None else f" +- {joules(error_j)}"
+        word = "saved" if saved_j >= 0 else "spent more"
+        say(
+            f"{word} than always batch size {document['job']['default_batch_size']}: {joules(abs(saved_j))}{doubt}"
+            f" ({default['runs']} run{'' if default['runs'] == 1 else 's'} there, {joules(default['energy_j'])} each)"
+        )
+        if reached:
+            said = (
+                f"{what} {'not yet' if (at := document[key]) is None else f'from recurrence {at} on'}"
+                for what, key in (("energy", "break_even_energy"), ("cost", "break_even_cost"))
+            )
+            say(f"breaks even: {', '.join(said)}")
+    made_up = {"model", "replay"} & set(document["sources"])
+    if made_up:
+        say(f"not measured on hardware ({', '.join(sorted(made_up))})")
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401 (any JSON)
@@ -228,16 +349,36 @@ def _write(path: Path, columns: list[str], rows: Sequence[Sequence[object]]) -> 
 
 
 def _print_arms(arms: Sequence[dict[str, Any]]) -> None:
+    from elastance.cli.output import joules
+
+    headings = (
+        "batch size",
+        "runs",
+        "reached",
+        "mean cost",
+        "mean energy",
+        "believed cost",
+        "in the running",
+    )
+    rows: list[tuple[str, ...]] = []
+    for arm in arms:
+        belief = arm["belief"]
+        believed = "-" if belief is None else f"{joules(belief['mean_j'])} +- {joules(belief['deviation_j'])}"
+        running = {None: "-", True: "yes", False: "no"}[arm["in_the_running"]]
+        counts = (str(arm[key]) for key in ("batch_size", "runs", "reached"))
+        rows.append((*counts, joules(arm["mean_cost_j"]), joules(arm["mean_energy_j"]), believed, running))
+    _print_table(headings, rows)
+
+
+def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from elastance.cli.output import console, joules
+    from elastance.cli.output import console
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("batch size", "runs", "reached", "mean cost", "mean energy", "in the running"):
+    for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
-    for arm in arms:
-        running = {None: "-", True: "yes", False: "no"}[arm["in_the_running"]]
-        counts = (str(arm[key]) for key in ("batch_size", "runs", "reached"))
-        table.add_row(*counts, joules(arm["mean_cost_j"]), joules(arm["mean_energy_j"]), running)
+    for row in rows:
+        table.add_row(*row)
     console().print(table)

@@ -156,6 +156,36 @@ class Abandonable(Protocol):
         ...
 
 
+class CostBelief(NamedTuple):
+    """What is believed about the cost of a run.
+
+    Attributes:
+        mean_j: Expected cost, J.
+        deviation_j: Standard deviation of that expectation, J.
+    """
+
+    mean_j: float
+    deviation_j: float
+
+
+@runtime_checkable
+class Believing(Protocol):
+    """A policy that can say what it believes."""
+
+    def cost_beliefs(self) -> dict[int, CostBelief]:
+        """Return the belief about the cost of a run of each batch size of which anything is known."""
+        ...
+
+
+@runtime_checkable
+class EpochReckoning(Protocol):
+    """A policy that reckons in epochs: it must know what one costs before it can learn from a run."""
+
+    def knows_epoch_cost(self, batch_size: int, power_limit_w: int) -> bool:
+        """Return whether an epoch was profiled at a batch size and a power limit (W)."""
+        ...
+
+
 @runtime_checkable
 class Transferable(Protocol):
     """A policy whose knowledge of a job holds on other GPUs too."""

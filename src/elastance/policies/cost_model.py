@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 import numpy as np
 
 from elastance.errors import InputError, PolicyError
+from elastance.policies.contract import CostBelief
 from elastance.policies.epoch_tally import EpochTally, Evidence
 from elastance.policies.power_limit import JustInTimePowerLimit
 from elastance.policies.smooth_curve import CurvePrior, SmoothCurve
@@ -242,6 +243,18 @@ class CostModel:
             horizon=self._assumptions.horizon + self._assumptions.horizon_growth * self.runs,
         )
         return considered[values.index(max(values))]
+
+    def cost_beliefs(self) -> dict[int, CostBelief]:
+        """Return mean and deviation of the log-normal belief about each size on offer; none before any profile."""
+        if not self._profiled_epoch_costs_j():
+            return {}
+        found: dict[int, CostBelief] = {}
+        for size in self._problem.batch_sizes:
+            at = self._index[size]
+            mean, variance = float(self.beliefs.mean[at]), float(self.beliefs.covariance[at, at])
+            expected_j = math.exp(mean + 0.5 * variance)
+            found[size] = CostBelief(expected_j, expected_j * math.sqrt(math.expm1(max(variance, 0.0))))
+        return found
 
     def knowledge(self) -> dict[str, Json]:
         """Return what serves on any GPU: the epochs of each batch size, and the shape of the cost of an epoch."""

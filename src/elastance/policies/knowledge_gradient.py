@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from elastance.policies.contract import Json, LimitMeasurement, Outcome, Problem
+    from elastance.policies.contract import CostBelief, Json, LimitMeasurement, Outcome, Problem
 
 _PATIENCE = 20
 """A trial that is not answered while this many further runs are chosen counts as lost."""
@@ -112,6 +112,14 @@ class KnowledgeGradient:
         """Stop waiting for a trial that will never be answered."""
         if trial == self._awaited:
             self._awaited = None
+
+    def knows_epoch_cost(self, batch_size: int, power_limit_w: int) -> bool:
+        """Return whether an epoch was profiled at a batch size and a power limit (W)."""
+        return self._model.limits.epoch_cost_j(batch_size, power_limit_w) is not None
+
+    def cost_beliefs(self) -> dict[int, CostBelief]:
+        """Return the belief about the cost of every size on offer, once any epoch was profiled."""
+        return self._model.cost_beliefs()
 
     def _count_failure(self, outcome: Outcome) -> None:
         """Give up on a size that keeps missing the target and has never reached it."""

@@ -14,6 +14,7 @@ from elastance.policies.thompson import (
     Prior,
     ThompsonSampler,
     beliefs_state,
+    believed_costs,
     restored_beliefs,
 )
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from elastance.policies.contract import Json, Outcome, Problem
+    from elastance.policies.contract import CostBelief, Json, Outcome, Problem
 
 
 class PruningThompsonSampling:
@@ -120,6 +121,10 @@ class PruningThompsonSampling:
         """Stop waiting for a trial that will never be answered; its size is explored again."""
         if trial == self._awaited:
             self._awaited = None
+
+    def cost_beliefs(self) -> dict[int, CostBelief]:
+        """Return the belief about the cost of every size that was run."""
+        return believed_costs(self._beliefs)
 
     def _begin_sampling(self, arms: tuple[int, ...]) -> None:
         self._sampler = self._new_sampler({arm: self._beliefs[arm] for arm in arms})

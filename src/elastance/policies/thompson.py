@@ -11,6 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from elastance.errors import InputError
+from elastance.policies.contract import CostBelief
 from elastance.policies.randomness import generator_state, restore_generator
 
 if TYPE_CHECKING:
@@ -234,6 +235,10 @@ class ThompsonSampling:
         elif outcome.batch_size in self._sampler.beliefs:
             self._sampler.beliefs[outcome.batch_size].add(-outcome.cost_j)
 
+    def cost_beliefs(self) -> dict[int, CostBelief]:
+        """Return the belief about the cost of every size that was run."""
+        return believed_costs(self._sampler.beliefs)
+
     def state(self) -> dict[str, Json]:
         """Return the beliefs and the generator's state."""
         return {
@@ -247,6 +252,13 @@ class ThompsonSampling:
         self._begun = cast("bool", state["begun"])
         self._sampler.beliefs = restored_beliefs(state["beliefs"], self._new_belief)
         restore_generator(self._sampler.rng, state["rng"])
+
+
+def believed_costs(beliefs: Mapping[int, Belief]) -> dict[int, CostBelief]:
+    """Return beliefs about rewards as beliefs about costs, where there was any reward."""
+    return {
+        arm: CostBelief(-belief.mean, belief.deviation) for arm, belief in beliefs.items() if belief.count
+    }
 
 
 def beliefs_state(beliefs: Mapping[int, Belief]) -> dict[str, Json]:

@@ -14,7 +14,9 @@ import pytest
 pytest.importorskip("sqlalchemy", reason="needs the extra tune")
 
 from elastance.errors import InputError
-from elastance.train.tuning.store import LEASE_S, Result, Status, TuningStore
+from elastance.train.tuning.liveness import LEASE_S
+from elastance.train.tuning.results import Result, Status
+from elastance.train.tuning.store import TuningStore
 from made_up_tuning import a_job, hammer, made
 
 PROCESSES = 8
@@ -75,7 +77,7 @@ def test_eight_processes_make_500_runs_and_some_are_killed(url: str) -> None:
             seed += 1
     store.bury("hammered")
     history = store.history("hammered")
-    assert [run["trial"] for run in history] == list(range(RUNS))
+    assert [run["number"] for run in history] == list(range(RUNS))
     assert Counter(run["status"] for run in history) == {"reached": RUNS - killed, "killed": killed}
     assert killed > 0
     # What the policy has seen is what was recorded, each result once.
@@ -121,7 +123,7 @@ def test_a_killed_run_is_no_evidence_and_is_tried_again(tmp_path: Path) -> None:
 
 def test_a_silent_run_of_another_machine_is_killed_after_its_lease(tmp_path: Path, monkeypatch) -> None:
     from elastance.measure.limit_records import this_process
-    from elastance.train.tuning import store as module
+    from elastance.train.tuning import liveness as module
 
     now = [1000.0]
     store = TuningStore(f"sqlite:///{tmp_path}/tune.sqlite", clock=lambda: now[0])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import operator
 import re
-import string
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,60 +14,21 @@ from elastance.errors import InputError
 from elastance.job import Job
 from elastance.policies import (
     DEFAULT_POLICY,
-    KnowledgeGradient,
     PolicyPair,
     Problem,
     Restorable,
     build_policy,
     find_policy,
 )
+from elastance.train.learning_rate import LearningRateRule, learning_rate_for
+from elastance.train.tuning.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from elastance.policies.contract import Json
 
-_TARGET = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*(>=|<=)\s*(\S+)\s*")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
-RULES = ("sqrt", "linear", "none")
-
-
-@dataclass(frozen=True)
-class Target:
-    """When a run has reached what it is for.
-
-    Attributes:
-        metric: Name of the metric.
-        at_least: Whether it must rise to `value`; otherwise it must fall to it.
-        value: The bound.
-    """
-
-    metric: str
-    at_least: bool
-    value: float
-
-    @classmethod
-    def parse(cls, text: str) -> Target:
-        """Read ``acc>=0.84`` or ``loss<=1.5``.
-
-        Raises:
-            InputError: The text is neither.
-        """
-        match = _TARGET.fullmatch(text)
-        try:
-            value = float(match[3]) if match else math.nan
-        except ValueError:
-            value = math.nan
-        if match is None or not math.isfinite(value):
-            raise InputError(f"target {text!r}: expected a metric and a bound such as acc>=0.84 or loss<=1.5")
-        return cls(match[1], match[2] == ">=", value)
-
-    def reached(self, value: float) -> bool:
-        """Return whether a value of the metric is good enough."""
-        return (operator.ge if self.at_least else operator.le)(value, self.value)
-
-    def __str__(self) -> str:
-        return f"{self.metric}{'>=' if self.at_least else '<='}{self.value!r}"
 
 
 @dataclass(frozen=True)
@@ -87,7 +46,8 @@ class TuningJob:
         eta, beta, window_size: See `Problem`.
         policy: What chooses.
         learning_rate: What suits the default batch size; None if the command takes none.
-        learning_rate_rule: ``"sqrt"``, ``"linear"`` or ``"none"``.
+        learning_rate_rule: A `LearningRateRule`, by value.
+        optimizer: Its name; needed by the rule ``"auto"``, and told in exported traces.
         seed: Of the policy's randomness; run i is given seed + i.
 
     Raises:
@@ -106,7 +66,8 @@ class TuningJob:
     window_size: int = 0
     policy: str = DEFAULT_POLICY
     learning_rate: float | None = None
-    learning_rate_rule: str = "sqrt"
+    learning_rate_rule: str = LearningRateRule.SQRT.value
+    optimizer: str | None = None
     seed: int = 1
     problem: Problem = field(init=False, repr=False, compare=False)
 
@@ -115,16 +76,20 @@ class TuningJob:
             raise InputError(
                 f"job name {self.name!r}: expected letters, digits, dots, dashes and underscores"
             )
-        if self.learning_rate_rule not in RULES:
-            raise InputError(f"learning-rate rule {self.learning_rate_rule!r}: expected {', '.join(RULES)}")
-        if self.learning_rate is not None and not 0.0 < self.learning_rate < math.inf:
-            raise InputError(f"learning rate {self.learning_rate}: expected a positive number")
+        self.scaled_learning_rate(self.default_batch_size)  # refuses a rule or a rate that cannot be used
         if self.seed < 0:
             raise InputError(f"seed {self.seed} is negative")
         if math.isnan(self.max_power_w) or not 0.0 < self.max_power_w < math.inf:
             raise InputError(f"largest power {self.max_power_w} W is not a positive number")
         target = Target.parse(self.target)
-        job = Job(self.name, "script", "script", target.value, self.max_epochs, self.default_batch_size)
+        job = Job(
+            self.name,
+            "script",
+            self.optimizer or "script",
+            target.value,
+            self.max_epochs,
+            self.default_batch_size,
+        )
         limits = dict.fromkeys(sorted(self.batch_sizes), self.power_limits_w)
         cost = EtaCost(self.eta, self.max_power_w)
         object.__setattr__(self, "problem", Problem(job, limits, cost, self.beta, self.window_size))
@@ -147,10 +112,6 @@ class TuningJob:
             InputError: A policy cannot be saved between runs.
         """
         pair = build_policy(find_policy(self.policy), self.problem, np.random.default_rng(self.seed))
-        if isinstance(pair.batch_size, KnowledgeGradient):
-            raise InputError(
-                f"policy {self.policy} needs a power profile of every run; tune with zeus instead"
-            )
         for policy, part in zip(
             (pair.batch_size, pair.power_limit), ("batch_size", "power_limit"), strict=True
         ):
@@ -164,11 +125,14 @@ class TuningJob:
 
     def scaled_learning_rate(self, batch_size: int) -> float | None:
         """Return the learning rate for a batch size; None if there is none to scale."""
-        if self.learning_rate is None:
-            return None
-        ratio = batch_size / self.default_batch_size
-        factor = {"sqrt": math.sqrt(ratio), "linear": ratio, "none": 1.0}[self.learning_rate_rule]
-        return self.learning_rate * factor
+        scaled = learning_rate_for(
+            batch_size,
+            default_batch_size=self.default_batch_size,
+            default_learning_rate=1.0 if self.learning_rate is None else self.learning_rate,
+            rule=self.learning_rate_rule,
+            optimizer=self.optimizer,
+        )
+        return None if self.learning_rate is None else scaled
 
 
 def state_of(policies: PolicyPair) -> dict[str, Json]:
@@ -204,31 +168,3 @@ def parse_batch_sizes(text: str) -> tuple[int, ...]:
             f"batch sizes {text!r}: expected a list such as 32,64,128 or a range such as 32:1024:x2"
         )
     return tuple(sizes)
-
-
-def fill_command(command: Sequence[str], values: Mapping[str, object]) -> list[str]:
-    """Put values in place of ``{name}`` anywhere in the words of a command; ``{{`` and ``}}`` are braces.
-
-    Raises:
-        InputError: A placeholder is unknown or has no value.
-    """
-    filled: list[str] = []
-    for word in command:
-        try:
-            parts = list(string.Formatter().parse(word))
-        except ValueError as error:
-            raise InputError(f"{word!r}: {error}; write {{{{ and }}}} for braces") from None
-        text = ""
-        for literal, name, spec, conversion in parts:
-            text += literal
-            if name is None:
-                continue
-            if name not in values or spec or conversion:
-                raise InputError(f"{word!r}: unknown placeholder {{{name}}}; there are {', '.join(values)}")
-            if values[name] is None:
-                raise InputError(
-                    f"{word!r}: the job has no learning rate; give --lr to `elastance tune init`"
-                )
-            text += str(values[name])
-        filled.append(text)
-    return filled

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from elastance.errors import InputError
 from elastance.files import replacing
+from elastance.train.limit_profile import LimitProfile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ RESULT = "ELASTANCE_TUNE_RESULT"
 
 
 class LimitOfProfile(BaseModel):
-    """One entry of a power profile: an epoch under one limit."""
+    """One entry of a power profile: a piece of work under one limit."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -36,7 +37,7 @@ class ResultFile(BaseModel):
         reached: Whether the target metric was reached; may be left out where `metric` is given.
         metric: Best value of the target metric.
         epochs: Epochs trained.
-        power_profile: Time and mean power (of all devices together) of an epoch under several limits.
+        power_profile: Time and mean power (of all devices together) of the same work under several limits.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -52,7 +53,7 @@ def report(
     *,
     metric: float | None = None,
     epochs: int | None = None,
-    power_profile: Sequence[tuple[int, float, float]] = (),
+    power_profile: LimitProfile | Sequence[tuple[float, float, float]] | None = None,
 ) -> bool:
     """Tell `elastance tune run` how training went; may be called after every epoch, the last call counts.
 
@@ -60,7 +61,8 @@ def report(
         reached: Whether the target was reached; by default the runner compares `metric` with the target.
         metric: Value of the target metric.
         epochs: Epochs trained.
-        power_profile: Power limit (W), seconds and mean watts of an epoch under it, for several limits.
+        power_profile: Of a `PowerLimitOptimizer`; or power limit (W), seconds and mean watts (of all devices
+            together) of an epoch, or of any other piece of work that is the same under several limits.
 
     Returns:
         Whether anybody was there to be told: False outside of `elastance tune run`.
@@ -71,9 +73,13 @@ def report(
     if reached is None and metric is None:
         raise InputError("report() needs `reached` or `metric`")
     where = os.environ.get(RESULT)
+    if isinstance(power_profile, LimitProfile):
+        power_profile = [
+            (at.power_limit_w, at.time_s, at.energy_j / at.time_s) for at in power_profile.windows
+        ]
     profile = [
-        {"power_limit_w": limit_w, "time_s": time_s, "power_w": power_w}
-        for limit_w, time_s, power_w in power_profile
+        {"power_limit_w": round(limit_w), "time_s": time_s, "power_w": power_w}
+        for limit_w, time_s, power_w in power_profile or ()
     ]
     try:
         result = ResultFile.model_validate(

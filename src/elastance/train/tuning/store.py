@@ -7,82 +7,27 @@ report at once. A result is recorded once, whoever reports it how often.
 from __future__ import annotations
 
 import json
-import socket
+import math
 import time
 import uuid
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from elastance.errors import InputError, PolicyError, UnknownNameError
-from elastance.measure.limit_records import Process, is_alive, this_process
-from elastance.policies import Abandonable, LimitMeasurement, Outcome
+from elastance.errors import InputError
+from elastance.train.tuning.database import Database
 from elastance.train.tuning.job import TuningJob, state_of
-from elastance.train.tuning.schema import default_url, jobs, open_engine, runs
+from elastance.train.tuning.lessons import forget, is_evidence, teach
+from elastance.train.tuning.liveness import this_runner
+from elastance.train.tuning.opened_job import OpenedJob, locked_row
+from elastance.train.tuning.results import Dispatch, Result, Status
+from elastance.train.tuning.schema import jobs, runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from elastance.policies import PolicyPair
-
-LEASE_S = 600.0
-"""A run on another machine that was not heard of for so long counts as killed."""
-
-
-class Status(StrEnum):
-    """What has become of a run."""
-
-    RUNNING = "running"
-    """It was dispatched and has not ended."""
-    REACHED = "reached"
-    """It reached the target."""
-    MISSED = "missed"
-    """It ended, or was stopped at the threshold, without reaching the target."""
-    FAILED = "failed"
-    """Its script failed; says something about the batch size (no memory?) unless that is the default one."""
-    KILLED = "killed"
-    """It was interrupted, or its runner died; says nothing about the batch size."""
-
-
-class Dispatch(NamedTuple):
-    """A run to be made.
-
-    Attributes:
-        id: Its own identity.
-        trial: Which run of the job it is, from 0.
-        batch_size: What was chosen.
-        power_limit_w: What was chosen, W for each device; None to leave the limit as it is.
-        threshold_j: Cost at which to stop it, J; None never to.
-    """
-
-    id: str
-    trial: int
-    batch_size: int
-    power_limit_w: int | None
-    threshold_j: float | None
-
-
-class Result(NamedTuple):
-    """What came of a run.
-
-    Attributes:
-        status: Anything but ``RUNNING``.
-        energy_j, time_s: What it took; None if that is not known.
-        epochs: How many it made, if known.
-        exit_status: Of the script.
-        source: Where the joules come from.
-        profile: Time and power of an epoch under several limits, if the script measured that.
-    """
-
-    status: Status
-    energy_j: float | None = None
-    time_s: float | None = None
-    epochs: int | None = None
-    exit_status: int | None = None
-    source: str | None = None
-    profile: Sequence[LimitMeasurement] = ()
 
 
 class TuningStore:
@@ -91,15 +36,20 @@ class TuningStore:
     Args:
         url: SQLAlchemy URL; by default $ELASTANCE_DB or an SQLite file of the user's.
         clock: Wall clock, s, as several machines share it.
+
+    Raises:
+        InputError: The URL is malformed.
+        MissingExtraError: A package is missing.
+        DatabaseError: The database cannot be used; so do all methods.
     """
 
     def __init__(self, url: str | None = None, *, clock: Callable[[], float] = time.time) -> None:
-        self._engine = open_engine(url or default_url())
+        self._database = Database(url)
         self._clock = clock
 
     def close(self) -> None:
         """Let go of the database."""
-        self._engine.dispose()
+        self._database.close()
 
     def create(self, job: TuningJob) -> None:
         """Add a job.
@@ -114,10 +64,15 @@ class TuningStore:
             "trials": 0,
         }
         try:
-            with self._engine.begin() as connection:
+            with self._database.transaction() as connection:
                 connection.execute(jobs.insert().values(values))
         except exc.IntegrityError:
             raise InputError(f"job {job.name} is there already: choose another name") from None
+
+    def names(self) -> list[str]:
+        """Return the names of all jobs, in order."""
+        with self._database.transaction() as connection:
+            return list(connection.execute(sa.select(jobs.c.name).order_by(jobs.c.name)).scalars())
 
     def job(self, name: str) -> TuningJob:
         """Return a job.
@@ -125,179 +80,127 @@ class TuningStore:
         Raises:
             UnknownNameError: There is none of this name.
         """
-        with self._engine.begin() as connection:
-            return TuningJob.from_json(json.loads(self._row(connection, name).job))
+        with self._database.transaction() as connection:
+            return TuningJob.from_json(json.loads(locked_row(connection, name).job))
 
     def history(self, name: str) -> list[dict[str, Any]]:
         """Return every run of a job, in order of dispatch, as columns by name."""
-        with self._engine.begin() as connection:
-            self._row(connection, name)
-            found = connection.execute(sa.select(runs).where(runs.c.job == name).order_by(runs.c.trial))
+        with self._database.transaction() as connection:
+            locked_row(connection, name)
+            found = connection.execute(sa.select(runs).where(runs.c.job == name).order_by(runs.c.number))
             return [dict(row) for row in found.mappings()]
 
     def policies(self, name: str) -> PolicyPair:
         """Return a job's policies as they stand; what is done to them is not kept."""
-        with self._engine.begin() as connection:
-            row = self._row(connection, name)
-            return TuningJob.from_json(json.loads(row.job)).policies(json.loads(row.state))
+        with self._database.transaction() as connection:
+            return OpenedJob(connection, name).policies
 
-    def dispatch(self, name: str) -> Dispatch:
+    def dispatch(
+        self,
+        name: str,
+        recurrence: int | None = None,
+        *,
+        best_known: bool = False,
+        without_threshold: bool = False,
+    ) -> Dispatch:
         """Choose the next run of a job and write down that this process makes it; first, find those who died.
+
+        Args:
+            name: Name of the job.
+            recurrence: Which recurrence it is another try of; a new one by default.
+            best_known: Take the best batch size known, without asking the policy.
+            without_threshold: Let it run to its end.
 
         Raises:
             UnknownNameError: There is no such job.
-            PolicyError: The policy chose what is not on offer.
+            PolicyError: The policy raised, or chose what is not on offer.
         """
         now_s = self._clock()
-        with self._engine.begin() as connection:
-            row = self._row(connection, name)
-            job = TuningJob.from_json(json.loads(row.job))
-            policies = job.policies(json.loads(row.state))
-            self._bury(connection, name, policies, now_s)
-            size = int(policies.batch_size.choose_batch_size())
-            if size not in job.problem.power_limits_w:
-                raise PolicyError(f"policy {job.policy} chose batch size {size}, which is not on offer")
-            limit = policies.power_limit.choose_power_limit(size)
+        with self._database.transaction() as connection:
+            opened = OpenedJob(connection, name)
+            row, job = opened.row, opened.job
+            opened.bury(now_s)
+            best = opened.best()
+            size = job.default_batch_size if best is None else best.batch_size
+            trial = None
+            if not best_known:
+                trial, size = row.trials, opened.choose_batch_size()
             threshold_j = None
-            if policies.early_stopping and row.least_cost_j is not None and job.beta != float("inf"):
-                threshold_j = job.beta * row.least_cost_j
+            if best is not None and opened.policies.early_stopping and math.isfinite(job.beta):
+                threshold_j = None if without_threshold else job.beta * best.cost_j
             chosen = Dispatch(
-                uuid.uuid4().hex, row.trials, size, None if limit is None else int(limit), threshold_j
+                uuid.uuid4().hex,
+                row.runs,
+                row.recurrences if recurrence is None else recurrence,
+                trial,
+                size,
+                opened.choose_power_limit(size),
+                threshold_j,
             )
             connection.execute(
                 runs.insert().values(
                     **chosen._asdict(),
                     job=name,
                     status=Status.RUNNING.value,
-                    owner=json.dumps([socket.gethostname(), *this_process()]),
+                    owner=this_runner(),
                     heartbeat_s=now_s,
                     began_s=now_s,
                 )
             )
-            self._save(connection, name, policies, trials=row.trials + 1)
+            opened.save(
+                runs=row.runs + 1,
+                trials=row.trials + (trial is not None),
+                recurrences=row.recurrences + (recurrence is None),
+            )
         return chosen
 
     def heartbeat(self, run_id: str) -> None:
         """Say that a run is still being made."""
-        with self._engine.begin() as connection:
+        with self._database.transaction() as connection:
             connection.execute(runs.update().where(runs.c.id == run_id).values(heartbeat_s=self._clock()))
 
-    def report(self, run_id: str, result: Result) -> bool:
+    def report(self, run_id: str, result: Result, *, evidence: bool = True) -> bool:
         """Record what came of a run and let the policy learn from it.
+
+        Args:
+            run_id: Identity of the run.
+            result: What came of it.
+            evidence: False if it is known to say nothing about the batch size.
 
         Returns:
             Whether this was the first result of the run; any other is ignored.
 
         Raises:
-            InputError: There is no such run.
+            InputError: There is no such run, or the policy reckons in epochs that were not told.
+            PolicyError: The policy raised.
         """
-        with self._engine.begin() as connection:
+        with self._database.transaction() as connection:
             name = connection.execute(sa.select(runs.c.job).where(runs.c.id == run_id)).scalar_one_or_none()
             if name is None:
                 raise InputError(f"there is no run {run_id}")
-            row = self._row(connection, name)
-            run = connection.execute(sa.select(runs).where(runs.c.id == run_id)).one()
-            if run.status != Status.RUNNING.value:
+            opened = OpenedJob(connection, name)
+            row = connection.execute(sa.select(runs).where(runs.c.id == run_id)).one()
+            if row.status != Status.RUNNING.value:
                 return False
-            job = TuningJob.from_json(json.loads(row.job))
-            policies = job.policies(json.loads(row.state))
-            cost_j = self._settle(connection, job, policies, run, result)
-            least = row.least_cost_j
-            if result.status is Status.REACHED and cost_j is not None:
-                least = cost_j if least is None else min(least, cost_j)
-            self._save(connection, name, policies, least_cost_j=least)
+            run = Dispatch(*(getattr(row, field) for field in Dispatch._fields))
+            best = opened.best()
+            proven = opened.has_reached(run.batch_size)
+            if evidence and is_evidence(opened.job, run, result, proven=proven, first=best is None):
+                teach(opened.job, opened.policies, run, result, None if best is None else best.cost_j)
+            else:
+                forget(opened.policies, run.trial)
+            opened.record(run, result, self._clock())
+            opened.save()
         return True
+
+    def ever_reached(self, name: str) -> bool:
+        """Return whether any run of a job has reached its target."""
+        with self._database.transaction() as connection:
+            return OpenedJob(connection, name).best() is not None
 
     def bury(self, name: str) -> None:
         """Find the runs of a job whose process died, and record them as killed."""
-        with self._engine.begin() as connection:
-            row = self._row(connection, name)
-            policies = TuningJob.from_json(json.loads(row.job)).policies(json.loads(row.state))
-            if self._bury(connection, name, policies, self._clock()):
-                self._save(connection, name, policies)
-
-    def _settle(
-        self,
-        connection: sa.Connection,
-        job: TuningJob,
-        policies: PolicyPair,
-        run: Any,  # noqa: ANN401 (a row)
-        result: Result,
-    ) -> float | None:
-        """Record a result, tell the policies, and return its cost, J."""
-        cost_j = None
-        if result.energy_j is not None and result.time_s is not None:
-            cost_j = job.problem.cost.of_run(result.energy_j, result.time_s)
-        if result.profile:
-            policies.power_limit.observe_profile(run.batch_size, result.profile)
-        # The default size is assumed to work: where it fails, the script is broken, and nothing is learned of sizes.
-        is_fault = result.status is Status.FAILED and run.batch_size == job.default_batch_size
-        if cost_j is None or result.status is Status.KILLED or is_fault:
-            _abandon(policies, run.trial)
-        else:
-            reached = result.status is Status.REACHED
-            policies.batch_size.observe_run(
-                Outcome(run.trial, run.batch_size, run.power_limit_w, cost_j, reached)
-            )
-        connection.execute(
-            runs.update()
-            .where(runs.c.id == run.id)
-            .values(
-                status=result.status.value,
-                ended_s=self._clock(),
-                energy_j=result.energy_j,
-                time_s=result.time_s,
-                cost_j=cost_j,
-                epochs=result.epochs,
-                exit_status=result.exit_status,
-                source=result.source,
-            )
-        )
-        return cost_j
-
-    def _bury(self, connection: sa.Connection, name: str, policies: PolicyPair, now_s: float) -> int:
-        living = sa.select(runs).where(runs.c.job == name, runs.c.status == Status.RUNNING.value)
-        dead = [run for run in connection.execute(living) if _is_dead(run.owner, run.heartbeat_s, now_s)]
-        for run in dead:
-            _abandon(policies, run.trial)
-            connection.execute(
-                runs.update().where(runs.c.id == run.id).values(status=Status.KILLED.value, ended_s=now_s)
-            )
-        return len(dead)
-
-    def _row(self, connection: sa.Connection, name: str) -> Any:  # noqa: ANN401 (a row)
-        """Lock the row of a job (SQLite has locked all already) and return it."""
-        row = connection.execute(sa.select(jobs).where(jobs.c.name == name).with_for_update()).one_or_none()
-        if row is None:
-            known = connection.execute(sa.select(jobs.c.name)).scalars().all()
-            if not known:
-                raise InputError(
-                    f"there is no job {name!r}, and none at all: see `elastance tune init --help`"
-                )
-            raise UnknownNameError("job", name, known)
-        return row
-
-    def _save(self, connection: sa.Connection, name: str, policies: PolicyPair, **values: object) -> None:
-        state = json.dumps(state_of(policies))
-        connection.execute(jobs.update().where(jobs.c.name == name).values(state=state, **values))
-
-
-def _abandon(policies: PolicyPair, trial: int) -> None:
-    policy = policies.batch_size
-    if isinstance(policy, Abandonable):
-        policy.abandon_trial(trial)
-
-
-def _is_dead(owner: str, heartbeat_s: float, now_s: float) -> bool:
-    """Whether the process that makes a run is gone; where nobody here can tell, whether it fell silent."""
-    host, *fields = json.loads(owner)
-    process, here = Process(*fields), this_process()
-    if process.boot_id == here.boot_id and process.namespace == here.namespace:
-        return not is_alive(process)
-    if (
-        host == socket.gethostname()
-        and process.namespace == here.namespace
-        and process.boot_id != here.boot_id
-    ):
-        return True  # this machine was started anew since
-    return now_s - heartbeat_s > LEASE_S
+        with self._database.transaction() as connection:
+            opened = OpenedJob(connection, name)
+            if opened.bury(self._clock()):
+                opened.save()
