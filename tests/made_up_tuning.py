@@ -45,3 +45,7 @@ def hammer(url: str, name: str, seed: int, budget) -> None:
         assert store.report(run.id, made(run.batch_size))
         if chance.random() < 0.2:
             assert not store.report(run.id, made(run.batch_size))
+
+
+def open_database(url: str) -> None:
+    TuningStore(url).close()
