@@ -11,6 +11,17 @@ from elastance.train.tuning.job import TuningJob
 from elastance.train.tuning.results import Result, Status
 from elastance.train.tuning.store import TuningStore
 
+SCRIPT = r"""
+say() { echo "{\"metric\": $1, \"epochs\": $2}" > "$ELASTANCE_TUNE_RESULT"; }
+say_no_epochs() { echo "{\"metric\": $1}" > "$ELASTANCE_TUNE_RESULT"; }
+say_profile() {
+  profile='{"power_limit_w": 250, "time_s": 1.0, "power_w": 200.0},'
+  profile="[$profile"' {"power_limit_w": 100, "time_s": 1.1, "power_w": 99.0}]'
+  echo "{\"metric\": $1, \"epochs\": $2, \"power_profile\": $profile}" > "$ELASTANCE_TUNE_RESULT"
+}
+"""
+"""What shell scripts of tests say how they went with."""
+
 
 def a_job(**changes) -> TuningJob:
     settings = {
