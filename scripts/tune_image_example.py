@@ -23,11 +23,12 @@ from elastance.train.tuning.results import Status
 from elastance.train.tuning.store import TuningStore
 
 ROOT = Path(__file__).parents[1]
-SIZES, DEFAULT = (16, 128, 1024), 1024
+SIZES, DEFAULT = (4, 64, 1024), 1024
+MOST_FAILURES = 3
 JOB = "image-classifier"
 SETTINGS = (
     "--target", "accuracy>=0.84", "--max-epochs", "40", "--lr", "0.0113", "--devices", "sim:v100",
-    "--policy", "pruning-thompson+max-power",
+    "--policy", "pruning-thompson+max-power", "--beta-knob", "3",
 )  # fmt: skip
 
 
@@ -62,6 +63,8 @@ def main() -> None:
             elastance("tune", "init", name, "--batch-sizes", offered, "--default", str(max(sizes)), *SETTINGS)
         while sum(run["status"] == Status.REACHED for run in store.history(name)) < until:
             elastance("tune", "run", name, "--devices", "sim:v100", *retries, "--", *command)
+            if sum(run["status"] == Status.FAILED for run in store.history(name)) >= MOST_FAILURES:
+                sys.exit(f"{options.script} keeps failing")
 
     def exhaustive(rounds: int) -> None:
         for number in range(1, rounds + 1):

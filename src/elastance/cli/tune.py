@@ -150,8 +150,6 @@ def run(
         raise InputError(f"--grace {grace:g}: expected a number of seconds that is not negative")
     if retries < 0:
         raise InputError(f"--retries {retries}: expected a number that is not negative")
-    if not command:
-        raise InputError("there is no command after --")
     with options.user_modules(), opened_devices(devices) as opened:
         store = TuningStore(db)
         made = run_recurrence(
@@ -300,7 +298,8 @@ def _power_of(devices: Sequence[Device], max_power_w: float | None) -> tuple[flo
         return max_power_w, (max(1, round(max_power_w)),)
     most_w, least_w = min(one.max_w for one in ranges), max(one.min_w for one in ranges)
     limits = {int(limit) for limit in limit_grid(least_w, most_w, _LIMIT_STEP_W)}
-    return max_power_w or sum(one.max_w for one in ranges), tuple(sorted(limits))
+    most_together_w = sum(one.max_w for one in ranges) if max_power_w is None else max_power_w
+    return most_together_w, tuple(sorted(limits))
 
 
 def _show(document: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from elastance.train.tuning.job import TuningJob
 
-_HEIGHT = 5.4
+_HEIGHT = 5.2
 _TITLE_PX = 715.0
 _LAST = 5
 """The size a job has come to is the most frequent among so many last recurrences (as in the simulator)."""
@@ -49,7 +49,7 @@ def draw_tuning(job: TuningJob, history: Sequence[dict[str, Any]], *, theme: str
         _title(figure, job, history, sums)
         rows = figure.add_gridspec(
             2, 1, height_ratios=(1.0, 1.25), hspace=0.36, left=0.09, right=0.98,
-            bottom=0.5 / _HEIGHT, top=1 - 1.3 / _HEIGHT,
+            bottom=0.5 / _HEIGHT, top=1 - 1.1 / _HEIGHT,
         )  # fmt: skip
         sizes = figure.add_subplot(rows[0])
         energy = figure.add_subplot(rows[1], sharex=sizes)
@@ -121,7 +121,7 @@ def _draw_sizes(axes: Axes, job: TuningJob, history: Sequence[dict[str, Any]], l
     axes.grid(axis="y", linewidth=0.4, alpha=0.5)
     axes.set_axisbelow(True)
     axes.set_ylabel("batch size")
-    axes.set_title(_come_to(history), pad=21)
+    axes.set_title(_come_to(history), pad=20)
     _legend(axes)
 
 
@@ -140,7 +140,7 @@ def _draw_energy(
     """Energy of all runs so far, and that of as many runs at the default with its standard error."""
     from matplotlib.ticker import MaxNLocator
 
-    always_j = default.energy_j if default is not None else 0.0
+    always_j = default.energy_j + (default.energy_error_j or 0.0) if default is not None else 0.0
     largest = max([1.0, *(at.energy_j for at in sums), *(at.reached * always_j for at in sums)])
     unit, size = unit_for(largest, "J")
     numbers = [at.recurrence + 1 for at in sums]
@@ -193,6 +193,6 @@ def _mark_break_even(axes: Axes, sums: Sequence[Spent], default: Default, size: 
 
 def _legend(axes: Axes) -> None:
     axes.legend(
-        loc="lower left", bbox_to_anchor=(-0.006, 1.0), ncols=4, handletextpad=0.4, columnspacing=1.6,
+        loc="lower left", bbox_to_anchor=(-0.006, 1.0), ncols=5, handletextpad=0.4, columnspacing=1.4,
         borderaxespad=0, borderpad=0.25,
     )  # fmt: skip

@@ -12,10 +12,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-from sqlalchemy import exc
-
-from elastance.errors import InputError
+from elastance.errors import InputError, MissingExtraError
 from elastance.train.tuning.database import Database
 from elastance.train.tuning.job import TuningJob, state_of
 from elastance.train.tuning.lessons import forget, is_evidence, teach
@@ -23,6 +20,12 @@ from elastance.train.tuning.liveness import this_runner
 from elastance.train.tuning.opened_job import OpenedJob, locked_row
 from elastance.train.tuning.results import Dispatch, Result, Status
 from elastance.train.tuning.schema import jobs, runs
+
+try:
+    import sqlalchemy as sa
+    from sqlalchemy import exc
+except ImportError as error:
+    raise MissingExtraError("tuning a recurring job", "tune") from error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
