@@ -19,15 +19,16 @@ from collections import Counter
 from pathlib import Path
 from statistics import median
 
+from elastance.train import learning_rate_for
 from elastance.train.tuning.results import Status
 from elastance.train.tuning.store import TuningStore
 
 ROOT = Path(__file__).parents[1]
-SIZES, DEFAULT = (4, 64, 1024), 1024
+SIZES, DEFAULT, RATE = (4, 64, 1024), 1024, 0.0113
 MOST_FAILURES = 3
 JOB = "image-classifier"
 SETTINGS = (
-    "--target", "accuracy>=0.84", "--max-epochs", "40", "--lr", "0.0113", "--devices", "sim:v100",
+    "--target", "accuracy>=0.84", "--max-epochs", "40", "--devices", "sim:v100",
     "--policy", "pruning-thompson+max-power", "--beta-knob", "3",
 )  # fmt: skip
 
@@ -59,8 +60,12 @@ def main() -> None:
     def make_runs(name: str, sizes: tuple[int, ...], until: int, *retries: str) -> None:
         """Recur until a job has come so far; one that was interrupted goes on."""
         if name not in store.names():
-            offered = ",".join(map(str, sizes))
-            elastance("tune", "init", name, "--batch-sizes", offered, "--default", str(max(sizes)), *SETTINGS)
+            offered, default = ",".join(map(str, sizes)), max(sizes)
+            rate = learning_rate_for(
+                default, default_batch_size=DEFAULT, default_learning_rate=RATE, rule="sqrt"
+            )
+            own = ("--batch-sizes", offered, "--default", str(default), "--lr", str(rate))
+            elastance("tune", "init", name, *own, *SETTINGS)
         while sum(run["status"] == Status.REACHED for run in store.history(name)) < until:
             elastance("tune", "run", name, "--devices", "sim:v100", *retries, "--", *command)
             if sum(run["status"] == Status.FAILED for run in store.history(name)) >= MOST_FAILURES:
