@@ -1,4 +1,4 @@
-"""Thirty recurrences end at the best size and cost less than always the default; joules are a function of the size."""
+"""Thirty recurrences end at the best size and cost less than always the default; joules depend on the size alone."""
 
 import random
 from statistics import fmean

@@ -121,6 +121,19 @@ def test_a_killed_run_is_no_evidence_and_is_tried_again(tmp_path: Path) -> None:
     store.close()
 
 
+def test_the_threshold_is_of_the_last_successes_only_with_a_window(url: str) -> None:
+    store = TuningStore(url)
+    store.create(a_job(window_size=2, eta=1.0))
+    thresholds = []
+    for energy_j in (10.0, 30.0, 20.0, 40.0):
+        run = store.dispatch("nightly")
+        thresholds.append(run.threshold_j)
+        store.report(run.id, Result(Status.REACHED, energy_j, 1.0, 3, 0, "model"))
+    assert thresholds == [None, 20.0, 20.0, 40.0]
+    assert store.dispatch("nightly").threshold_j == 40.0
+    store.close()
+
+
 def test_a_silent_run_of_another_machine_is_killed_after_its_lease(tmp_path: Path, monkeypatch) -> None:
     from elastance.measure.limit_records import this_process
     from elastance.train.tuning import liveness as module
