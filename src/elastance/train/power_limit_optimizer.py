@@ -20,6 +20,7 @@ from elastance.train.profiling.steps import profiling_session
 from elastance.train.ranks import gather_from_ranks, gather_gpus
 from elastance.train.selectors import LeastEtaCost
 from elastance.train.sweep_states import Done, Profiling, Ready, SweepState, Warmup
+from elastance.train.tuning.result_file import CHOSEN_LIMIT
 from elastance.train.tuning_report import TuningReport, estimate_at_optimum
 
 if TYPE_CHECKING:
@@ -256,6 +257,9 @@ class PowerLimitOptimizer:
         me = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
         self._is_first = self._gather(me)[0] == me
         self._meter.begin(_RUN)
+        chosen = os.environ.get(CHOSEN_LIMIT)
+        if chosen is not None:  # `elastance tune run` has set it, as an earlier run had measured every limit
+            return Done(float(chosen))
         known = self._load()
         if known is not None:
             return self._finish(known)

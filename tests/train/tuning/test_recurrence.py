@@ -145,11 +145,13 @@ def test_a_limit_is_set_once_a_profile_is_known_and_put_back(store: TuningStore,
     seen: list[float] = []
     set_limit = devices[0].set_power_limit
     devices[0].set_power_limit = lambda limit_w: (seen.append(limit_w), set_limit(limit_w))
-    (tmp_path / "script").write_text(f"{SCRIPT}\nsay_profile 0.95 3\n")
+    noted = f"env | grep ELASTANCE_TUNE_POWER >> {tmp_path}/noted"
+    (tmp_path / "script").write_text(f"{SCRIPT}\n{noted}\nsay_profile 0.95 3\n")
     for _ in range(2):
         run_recurrence(store, "nightly", ["sh", str(tmp_path / "script"), "{bs}"], devices)
     assert [run["power_limit_w"] for run in store.history("nightly")] == [None, 100]
     assert seen == [100, 250]
+    assert (tmp_path / "noted").read_text() == "ELASTANCE_TUNE_POWER_LIMIT_W=100\n"
     assert devices[0].power_limits().current_w == 250
 
 

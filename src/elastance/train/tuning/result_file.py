@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 RESULT = "ELASTANCE_TUNE_RESULT"
 """Environment variable that names the file to write."""
 
+CHOSEN_LIMIT = "ELASTANCE_TUNE_POWER_LIMIT_W"
+"""Environment variable with the power limit that was chosen for the run and is set already, W."""
+
 
 class LimitOfProfile(BaseModel):
     """One entry of a power profile: a piece of work under one limit."""

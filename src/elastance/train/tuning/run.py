@@ -13,7 +13,7 @@ from elastance.errors import InputError
 from elastance.measure import EnergyMeter, power_limit
 from elastance.policies import LimitMeasurement
 from elastance.train.tuning.placeholders import command_for
-from elastance.train.tuning.result_file import RESULT, read_result
+from elastance.train.tuning.result_file import CHOSEN_LIMIT, RESULT, read_result
 from elastance.train.tuning.results import Result, Status
 from elastance.train.tuning.target import Target
 from elastance.train.tuning.watch import Watch
@@ -99,6 +99,8 @@ def _environment(job: TuningJob, run: Dispatch, file: Path) -> dict[str, str]:
         "ELASTANCE_TUNE_ETA": repr(job.eta),
         "ELASTANCE_TUNE_MAX_POWER_W": repr(job.max_power_w),
     }
+    if run.power_limit_w is not None:
+        variables[CHOSEN_LIMIT] = str(run.power_limit_w)
     if run.threshold_j is not None:
         variables["ELASTANCE_TUNE_COST_THRESHOLD_J"] = repr(run.threshold_j)
     return variables
