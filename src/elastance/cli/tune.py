@@ -315,9 +315,9 @@ def _show(document: dict[str, Any]) -> None:
     if default is not None:
         error_j = document["saved_error_j"]
         doubt = "" if error_j is None else f" +- {joules(error_j)}"
-        word = "saved" if saved_j >= 0 else "spent more"
+        word = "saved against" if saved_j >= 0 else "spent more than"
         say(
-            f"{word} than always batch size {document['job']['default_batch_size']}: {joules(abs(saved_j))}{doubt}"
+            f"{word} always batch size {document['job']['default_batch_size']}: {joules(abs(saved_j))}{doubt}"
             f" ({default['runs']} run{'' if default['runs'] == 1 else 's'} there, {joules(default['energy_j'])} each)"
         )
         if reached:

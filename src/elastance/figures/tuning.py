@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from elastance.train.tuning.job import TuningJob
 
-_HEIGHT = 5.2
+_HEIGHT = 5.3
 _TITLE_PX = 715.0
 _LAST = 5
 """The size a job has come to is the most frequent among so many last recurrences (as in the simulator)."""
@@ -49,7 +49,7 @@ def draw_tuning(job: TuningJob, history: Sequence[dict[str, Any]], *, theme: str
         _title(figure, job, history, sums)
         rows = figure.add_gridspec(
             2, 1, height_ratios=(1.0, 1.25), hspace=0.36, left=0.09, right=0.98,
-            bottom=0.5 / _HEIGHT, top=1 - 1.1 / _HEIGHT,
+            bottom=0.5 / _HEIGHT, top=1 - 1.2 / _HEIGHT,
         )  # fmt: skip
         sizes = figure.add_subplot(rows[0])
         energy = figure.add_subplot(rows[1], sharex=sizes)
@@ -71,12 +71,13 @@ def _title(figure: Figure, job: TuningJob, history: Sequence[dict[str, Any]], su
         f"simulated joules ({', '.join(made_up)}), not measured on hardware" if made_up else "measured joules"
     )
     settings = (
-        f"{joules}; target {job.target} within {job.max_epochs} epochs, eta {job.eta:g}, beta {job.beta:g}, "
-        f"policy {shortened(job.policy, 30)}"
+        f"target {shortened(job.target, 40)} within {job.max_epochs} epochs, eta {job.eta:g}, beta {job.beta:g}, "
+        f"policy {shortened(job.policy, 40)}"
     )
     heading = f"{shortened(job.name, 40)}: {reached} recurrences, {len(history)} runs"
     figure.text(0.012, 1 - 0.11 / _HEIGHT, heading, size=12, weight="bold", va="top")
-    figure.text(0.012, 1 - 0.34 / _HEIGHT, settings, va="top", alpha=0.8)
+    figure.text(0.012, 1 - 0.34 / _HEIGHT, joules, va="top", alpha=0.8)
+    figure.text(0.012, 1 - 0.51 / _HEIGHT, settings, va="top", alpha=0.8)
 
 
 def _draw_sizes(axes: Axes, job: TuningJob, history: Sequence[dict[str, Any]], look: Theme) -> None:
@@ -161,7 +162,7 @@ def _draw_energy(
         markeredgewidth=0, label="all runs of the job",
     )  # fmt: skip
     if default is not None and sums:
-        _mark_break_even(axes, sums, default, size, look)
+        _mark_break_even(axes, sums, default, look)
     axes.set_ylim(0, largest / size * 1.08)
     axes.set_ylabel(f"energy so far, {unit}")
     axes.set_xlabel("recurrence")
@@ -179,15 +180,14 @@ def _saved(sums: Sequence[Spent], default: Default) -> str:
     return f"exploration included, {abs(share):.0f} % {word} energy than always the default batch size"
 
 
-def _mark_break_even(axes: Axes, sums: Sequence[Spent], default: Default, size: float, look: Theme) -> None:
+def _mark_break_even(axes: Axes, sums: Sequence[Spent], default: Default, look: Theme) -> None:
     at = break_even(sums, "energy_j", default.energy_j)
     if at is None:
         return
-    here = next(one for one in sums if one.recurrence + 1 == at)
     axes.axvline(at, color=look.faint, linewidth=0.9)
     axes.annotate(
-        f"breaks even\nat recurrence {at}", (at, here.energy_j / size), (6, -4), textcoords="offset points",
-        va="top", size=7.5, bbox={"facecolor": look.paper, "edgecolor": "none", "pad": 0.6},
+        f"breaks even\nat recurrence {at}", (at, 0.95), (6, 0), xycoords=axes.get_xaxis_transform(),
+        textcoords="offset points", va="top", size=7.5,
     )  # fmt: skip
 
 
