@@ -117,13 +117,6 @@ def _forwarding(
     children: list[subprocess.Popen[bytes]] = []
     early: list[int] = []
 
-    def send(number: int) -> None:
-        if own_group:
-            signal_group(children[0], number)
-            return
-        with suppress(ProcessLookupError):
-            children[0].send_signal(number)
-
     def pass_on(number: int, _frame: FrameType | None) -> None:
         if heard is not None:
             heard(number)
@@ -132,12 +125,12 @@ def _forwarding(
         if not children:
             early.append(number)
             return
-        send(number)
+        _send(children[0], number, own_group=own_group)
 
     def forward_to(child: subprocess.Popen[bytes]) -> None:
         children.append(child)
         for number in early:
-            send(number)
+            _send(child, number, own_group=own_group)
 
     numbers = [getattr(signal, name) for name in _FORWARDED if hasattr(signal, name)]
     # What is ignored stays so: under nohup the child is not to hear of a hang-up either.
@@ -151,6 +144,14 @@ def _forwarding(
         for number, handler in before.items():
             if handler is not None:
                 signal.signal(number, handler)
+
+
+def _send(child: subprocess.Popen[bytes], number: int, *, own_group: bool) -> None:
+    if own_group:
+        signal_group(child, number)
+        return
+    with suppress(ProcessLookupError):
+        child.send_signal(number)
 
 
 def _stdin_is_terminal() -> bool:
