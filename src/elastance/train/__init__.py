@@ -4,15 +4,16 @@ Nothing here imports PyTorch until it is used.
 """
 
 from elastance.train.data_parallel import Share, join
-from elastance.train.energy_data_loader import EnergyDataLoader, StoppedBy, TrainingResult
+from elastance.train.energy_data_loader import EnergyDataLoader
 from elastance.train.learning_rate import LearningRateRule, learning_rate_for
 from elastance.train.limit_profile import LimitProfile, LimitWindow, limit_grid
-from elastance.train.power_limit_optimizer import PowerLimitOptimizer, SweepSteps
+from elastance.train.power_limit_optimizer import PowerLimitOptimizer
 from elastance.train.profile_cache import ProfileCache, ProfileKey
 from elastance.train.profiling.session import ProfilingDone
 from elastance.train.profiling.steps import profiled_steps
 from elastance.train.selectors import LeastEnergy, LeastEtaCost, LeastTime, MaxSlowdown, Selector
-from elastance.train.sweep_states import Done, Profiling, Ready, Warmup
+from elastance.train.sweep_states import Done, Profiling, Ready, SweepSteps, Warmup
+from elastance.train.training_result import StoppedBy, TrainingResult
 from elastance.train.tuning.result_file import report
 from elastance.train.tuning_report import TuningReport, UsageEstimate
 

@@ -7,21 +7,21 @@ import os
 import socket
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from elastance.devices import DeviceKind, find_devices
 from elastance.errors import InputError, MeterError, NoDeviceError
 from elastance.measure import EnergyMeter, PowerLimitHold, restore_abandoned_limits
 from elastance.measure.limits import describe_restored
-from elastance.runs import Provenance
-from elastance.train.limit_profile import LimitProfile, LimitWindow, limit_grid
+from elastance.train.limit_profile import LimitProfile, limit_grid
 from elastance.train.profile_cache import ProfileCache, ProfileKey
 from elastance.train.profiling.steps import profiling_session
 from elastance.train.ranks import gather_from_ranks, gather_gpus
 from elastance.train.selectors import LeastEtaCost
-from elastance.train.sweep_states import Done, Profiling, Ready, SweepState, Warmup
+from elastance.train.sweep_states import Done, Profiling, Ready, SweepState, SweepSteps, Warmup
 from elastance.train.tuning.result_file import CHOSEN_LIMIT
 from elastance.train.tuning_report import TuningReport, estimate_at_optimum
+from elastance.train.window_reduction import doubt_of, window_over_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from elastance.devices import Clock, Device
     from elastance.measure import Measurement
     from elastance.measure.sync import Sync
+    from elastance.train.limit_profile import LimitWindow
     from elastance.train.ranks import Gather, JobGpus
     from elastance.train.selectors import Selector
 
@@ -38,21 +39,6 @@ _logger = logging.getLogger(__name__)
 
 _RUN, _STEADY, _WINDOW = "run", "steady", "window"
 _MOST_CUTS = 5  # epochs in a row that may cut the window of the same limit
-_DOUBTFUL = 0.1  # share of a window's energy that may be uncertain before it is said
-
-
-class SweepSteps(NamedTuple):
-    """How long each part of a sweep takes, in steps.
-
-    Attributes:
-        wait: Steps before the first limit is set.
-        warmup: Steps under a limit before its window.
-        measure: Steps of a window.
-    """
-
-    wait: int = 1
-    warmup: int = 10
-    measure: int = 40
 
 
 class PowerLimitOptimizer:
@@ -117,7 +103,7 @@ class PowerLimitOptimizer:
         gather: Gather = gather_from_ranks,
         clock: Clock = time.monotonic,
     ) -> None:
-        self._steps_of = _checked(steps or SweepSteps())
+        self._steps_of = (steps or SweepSteps()).checked()
         limit_grid(1.0, 1.0, limit_step_w)  # refuses a bad step before anything is opened
         if cache is not None and (job is None or batch_size is None):
             raise InputError("a profile cache needs job= and batch_size=: a profile is kept for those only")
@@ -276,7 +262,9 @@ class PowerLimitOptimizer:
             self._meter.begin(_WINDOW)
             return Profiling(limit_w, self._steps_of.measure)
         self._cuts = 0
-        self._windows.append(self._reduce(limit_w, self._meter.end(_WINDOW)))
+        own = self._meter.end(_WINDOW)
+        self._windows.append(window_over_ranks(limit_w, own, self._steps_of.measure, self._gather))
+        self._warn_if_doubtful(limit_w, own)
         if len(self._windows) < len(self._grid):
             next_w = self._grid[len(self._windows)]
             self._hold.set(next_w)
@@ -288,39 +276,16 @@ class PowerLimitOptimizer:
             self._cache.save(self._key, profile)
         return done
 
-    def _reduce(self, limit_w: float, own: Measurement) -> LimitWindow:
-        """Return a window over all ranks; energy is summed, the slowest rank's time counts."""
-        problems = [device.problem for device in own.devices if device.problem is not None]
-        ranks: list[tuple[float | None, float, list[str]]] = self._gather(
-            (own.energy_j, own.time_s, problems)
-        )
-        for energy_j, time_s, why in ranks:
-            if energy_j is None or energy_j <= 0.0 or why:
-                raise MeterError(
-                    f"the window of {self._steps_of.measure} steps ({time_s:g} s) under {limit_w:g} W could not be"
-                    f" measured: {'; '.join(why) or 'no energy was counted'}; more steps per window may help"
-                )
-        self._warn_if_doubtful(limit_w, own)
-        return LimitWindow(
-            limit_w, sum(energy_j or 0.0 for energy_j, _, _ in ranks), max(time_s for _, time_s, _ in ranks)
-        )
-
     def _warn_if_doubtful(self, limit_w: float, own: Measurement) -> None:
-        bound_j = own.uncertainty_j
-        if any(device.provenance.method is Provenance.ESTIMATE for device in own.devices):
-            doubt = f"is an estimate: {own.time_s:.3g} s were too short for the energy counter"
-        elif own.energy_j and bound_j is not None and bound_j > _DOUBTFUL * own.energy_j:
-            doubt = f"is uncertain by {bound_j / own.energy_j:.0%}"
-        else:
-            return
-        if not self._is_doubtful:
+        doubt = doubt_of(own)
+        if doubt is not None and not self._is_doubtful:
             _logger.warning(
                 "the energy under %g W %s; measure more than %d steps per limit",
                 limit_w,
                 doubt,
                 self._steps_of.measure,
             )
-        self._is_doubtful = True
+            self._is_doubtful = True
 
     def _finish(self, profile: LimitProfile) -> Done:
         """Select, and set what was selected."""
@@ -399,9 +364,3 @@ class PowerLimitOptimizer:
         self._meter.close()
         for device in self._owned:
             device.close()
-
-
-def _checked(steps: SweepSteps) -> SweepSteps:
-    if steps.wait < 0 or steps.warmup < 0 or steps.measure < 1:
-        raise InputError(f"{steps}: expected no negative number of steps, and at least 1 to measure")
-    return steps

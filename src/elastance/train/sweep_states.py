@@ -7,7 +7,33 @@ leads back to `Ready` for the same limit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, Self, TypeAlias
+
+from elastance.errors import InputError
+
+
+class SweepSteps(NamedTuple):
+    """How long each part of a sweep takes, in steps.
+
+    Attributes:
+        wait: Steps before the first limit is set.
+        warmup: Steps under a limit before its window.
+        measure: Steps of a window.
+    """
+
+    wait: int = 1
+    warmup: int = 10
+    measure: int = 40
+
+    def checked(self) -> Self:
+        """Return these steps.
+
+        Raises:
+            InputError: There are too few of them.
+        """
+        if self.wait < 0 or self.warmup < 0 or self.measure < 1:
+            raise InputError(f"{self}: expected no negative number of steps, and at least 1 to measure")
+        return self
 
 
 @dataclass(frozen=True)
