@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from elastance.cli import options
 from elastance.cli.profile import parse_share
-from elastance.errors import InputError
 from elastance.measure.limit_records import state_directory
 from elastance.train.profiling.directory import ProfileDirectory
 from made_up_script import write_script
@@ -266,14 +264,6 @@ def test_what_ends_it_costs_the_measurement_it_was_at(elastance, script: Path, n
     assert len(list((script.parent / "out" / "cells").glob("bs*.json"))) == 4
     assert started(script).count("16") == 1
     assert not list(state_directory().glob("*.held.json"))
-
-
-def test_batch_sizes_are_a_list_or_a_range() -> None:
-    assert options.parse_batch_sizes("64,32,32") == (32, 64)
-    assert options.parse_batch_sizes("8:100:x3") == (8, 24, 72)
-    for text in ("", "a", "0", "8:1:x2", "8:64", "8:64:x1", "8:64:2", "-1,4"):
-        with pytest.raises(InputError, match="batch sizes"):
-            options.parse_batch_sizes(text)
 
 
 @pytest.mark.parametrize(("text", "value"), [("2%", 0.02), ("2 %", 0.02), ("0.02", 0.02), ("1e-1", 0.1)])

@@ -125,7 +125,7 @@ def test_a_job_is_not_made_twice(elastance) -> None:
 @pytest.mark.parametrize(("arguments", "said"), [
     (("run", "jobb", "--", "true"), "unknown job 'jobb': did you mean job?"),
     (("run", "job", "--", "echo", "x={size}"), "'x={size}':"),
-    (("run", "job", "--", "echo", "{lr}"), "no learning rate; give --lr"),
+    (("run", "job", "--", "echo", "{lr}"), "there is no lr to put in its place"),
     (("run", "job", "--", "echo", "{seed:03d}"), "a placeholder is a name only"),
     (("run", "job", "--", "echo", "{seed"), "expected '}'"),
     (("run", "job", "python", "train.py"), "put -- before the command"),

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from elastance.errors import InputError
 from elastance.train import LimitProfile, LimitWindow, limit_grid
+from elastance.train.limit_profile import whole_limits
 
 
 def test_the_published_grid_went_below_the_minimum() -> None:
@@ -13,6 +14,12 @@ def test_the_published_grid_went_below_the_minimum() -> None:
     assert limit_grid(100, 250) == (250, 225, 200, 175, 150, 125, 100)
     assert limit_grid(100, 110) == (110, 100)
     assert limit_grid(100, 100) == (100,)
+
+
+def test_whole_limits_stay_within_the_range() -> None:
+    assert whole_limits(100.0, 250.0, 75.0) == (250, 175, 100)
+    assert whole_limits(100.5, 150.5, 25.0) == (150, 125, 101)
+    assert whole_limits(100.5, 101.5, 0.5) == (101,)
 
 
 @given(st.floats(1, 500), st.floats(0, 500), st.floats(1, 100))

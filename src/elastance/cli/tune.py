@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,12 +12,8 @@ from typer.core import TyperCommand
 from elastance.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from matplotlib.figure import Figure
 
-    from elastance.devices import Device
-    from elastance.train.tuning.recurrence import MadeRun
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -56,7 +51,6 @@ _MaxPower = Annotated[
     ),
 ]
 _Retries = Annotated[int, typer.Option(help="Further runs, until one reaches the target.")]
-_LIMIT_STEP_W = 25.0
 
 
 class _NeedsDashes(TyperCommand):
@@ -104,12 +98,12 @@ def init(
     from elastance.cli.opening import opened_devices
     from elastance.cli.output import say
     from elastance.policies import DEFAULT_POLICY
-    from elastance.train.tuning.job import TuningJob, parse_batch_sizes
+    from elastance.train.tuning.job import TuningJob, offered_power
     from elastance.train.tuning.store import TuningStore
 
-    sizes = parse_batch_sizes(batch_sizes)
+    sizes = options.parse_batch_sizes(batch_sizes)
     with opened_devices(devices) as opened:
-        most_w, limits = _power_of(opened, max_power)
+        most_w, limits = offered_power(opened, max_power)
     rule = lr_rule or ("sqrt" if optimizer is None else "auto")
     with options.user_modules():
         job = TuningJob(
@@ -140,6 +134,7 @@ def run(
       elastance tune run nightly --devices sim:v100 --retries 0 -- ./train.sh --out=run-{seed}
     """  # noqa: D301
     from elastance.cli.opening import opened_devices
+    from elastance.cli.tune_tables import tell_run
     from elastance.errors import InputError
     from elastance.train.tuning.recurrence import run_recurrence
     from elastance.train.tuning.results import Status
@@ -153,27 +148,17 @@ def run(
     with options.user_modules(), opened_devices(devices) as opened:
         store = TuningStore(db)
         made = run_recurrence(
-            store, name, command, opened, retries=retries, pace=Pace(grace), tell=_tell_of(name)
+            store,
+            name,
+            command,
+            opened,
+            retries=retries,
+            pace=Pace(grace),
+            tell=lambda made: tell_run(name, made),
         )
     became = made.result.status
     # Not typer.Exit: the statuses of an interrupted child are not those of an interrupted elastance.
     sys.exit({Status.REACHED: 0, Status.MISSED: 1}.get(became, made.result.exit_status or 1))
-
-
-def _tell_of(name: str) -> Callable[[MadeRun], None]:
-    from elastance.cli.output import joules
-
-    def tell(made: MadeRun) -> None:
-        run, result = made
-        rate = f"batch size {run.batch_size}" + (f" at {run.power_limit_w} W" if run.power_limit_w else "")
-        stopped = ", stopped at its cost threshold" if result.stopped else ""
-        print(
-            f"elastance: {name}, recurrence {run.recurrence + 1}, run {run.number + 1}: {rate}:"
-            f" {result.status.value}, {joules(result.energy_j)}{stopped}",
-            file=sys.stderr,
-        )
-
-    return tell
 
 
 @app.command("list")
@@ -184,7 +169,8 @@ def list_jobs(as_json: options.Json = False, db: _Db = None) -> None:
     Examples:
       elastance tune list
     """  # noqa: D301
-    from elastance.cli.output import joules, print_json, say
+    from elastance.cli.output import print_json, say
+    from elastance.cli.tune_tables import print_jobs
     from elastance.train.tuning.store import TuningStore
     from elastance.train.tuning.summary import summarize
 
@@ -199,14 +185,7 @@ def list_jobs(as_json: options.Json = False, db: _Db = None) -> None:
     if not documents:
         say("no jobs yet: see `elastance tune init --help`")
         return
-    rows = [
-        (
-            of["job"]["name"], of["job"]["target"], str(of["recurrences"]["reached"]), joules(of["energy_j"]),
-            joules(of["saved_j"]),
-        )
-        for of in documents
-    ]  # fmt: skip
-    _print_table(("job", "target", "recurrences", "energy", "saved"), rows)
+    print_jobs(documents)
 
 
 @app.command("status")
@@ -225,6 +204,7 @@ def status(
       elastance tune status nightly --json
       elastance tune status nightly --plot nightly.png
     """  # noqa: D301
+    from elastance.cli.tune_tables import print_status
     from elastance.train.tuning.store import TuningStore
     from elastance.train.tuning.summary import summarize
 
@@ -247,7 +227,7 @@ def status(
         runs=lambda: history,
         draw=draw,
         document=lambda: _finite(document),
-        show=lambda: _show(document),
+        show=lambda: print_status(document),
     )
 
 
@@ -265,70 +245,18 @@ def export(
       elastance tune export nightly -o traces
     """  # noqa: D301
     from elastance.cli.output import say
-    from elastance.errors import InputError
-    from elastance.traces.schema import POWER, TRAIN
-    from elastance.traces.sources import POWER_STEM, TRAIN_STEM
-    from elastance.train.tuning.exported import traces_of
+    from elastance.train.tuning.exported import write_traces
     from elastance.train.tuning.store import TuningStore
 
     store = TuningStore(db)
     job = store.job(name)
-    train, power = traces_of(job, store.history(name))
-    if not train:
-        raise InputError(f"job {name} has no run yet that told its epochs: nothing to export")
-    out.mkdir(parents=True, exist_ok=True)
-    _write(out / f"{TRAIN_STEM}.csv", list(TRAIN.columns), train)
-    _write(out / f"{POWER_STEM}{gpu}.csv", list(POWER.columns), power)
+    write_traces(out, gpu, job, store.history(name))
+    traced = job.problem.job
     say(
-        f"elastance simulate recurring --traces {out} --dataset {name} --network script --optimizer {train[0][3]}"
-        f" --gpu {gpu} --target-metric {train[0][6]} --max-epochs {job.max_epochs} --b0 {job.default_batch_size}"
+        f"elastance simulate recurring --traces {out} --gpu {gpu} --dataset {name} --network script"
+        f" --optimizer {traced.optimizer} --target-metric {traced.target_metric:g} --max-epochs {job.max_epochs}"
+        f" --b0 {job.default_batch_size}"
     )
-
-
-def _power_of(devices: Sequence[Device], max_power_w: float | None) -> tuple[float, tuple[int, ...]]:
-    """Return the largest power of all devices together, and the limits on offer for each, W."""
-    from elastance.errors import InputError, NotSupportedError
-    from elastance.train.limit_profile import limit_grid
-
-    try:
-        ranges = [device.power_limits() for device in devices]
-    except NotSupportedError as error:
-        if max_power_w is None:
-            raise InputError(f"{error}: say with --max-power what all devices may draw together") from None
-        return max_power_w, (max(1, round(max_power_w)),)
-    most_w, least_w = min(one.max_w for one in ranges), max(one.min_w for one in ranges)
-    limits = {int(limit) for limit in limit_grid(least_w, most_w, _LIMIT_STEP_W)}
-    most_together_w = sum(one.max_w for one in ranges) if max_power_w is None else max_power_w
-    return most_together_w, tuple(sorted(limits))
-
-
-def _show(document: dict[str, Any]) -> None:
-    from elastance.cli.output import joules, say
-
-    _print_arms(document["arms"])
-    for note in document["notes"]:
-        say(note)
-    counts = ", ".join(f"{count} {what}" for what, count in document["runs"].items() if count)
-    reached = document["recurrences"]["reached"]
-    say(f"recurrences: {reached}; runs: {counts or 'none yet'}; {joules(document['energy_j'])} in all")
-    default, saved_j = document["default"], document["saved_j"]
-    if default is not None:
-        error_j = document["saved_error_j"]
-        doubt = "" if error_j is None else f" +- {joules(error_j)}"
-        word = "saved against" if saved_j >= 0 else "spent more than"
-        say(
-            f"{word} always batch size {document['job']['default_batch_size']}: {joules(abs(saved_j))}{doubt}"
-            f" ({default['runs']} run{'' if default['runs'] == 1 else 's'} there, {joules(default['energy_j'])} each)"
-        )
-        if reached:
-            said = (
-                f"{what} {'not yet' if (at := document[key]) is None else f'from recurrence {at} on'}"
-                for what, key in (("energy", "break_even_energy"), ("cost", "break_even_cost"))
-            )
-            say(f"breaks even: {', '.join(said)}")
-    made_up = {"model", "replay"} & set(document["sources"])
-    if made_up:
-        say(f"not measured on hardware ({', '.join(sorted(made_up))})")
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401 (any JSON)
@@ -338,46 +266,3 @@ def _finite(value: Any) -> Any:  # noqa: ANN401 (any JSON)
     if isinstance(value, (list, tuple)):
         return [_finite(of) for of in value]  # pyright: ignore[reportUnknownVariableType]
     return str(value) if value in (float("inf"), float("-inf")) else value
-
-
-def _write(path: Path, columns: list[str], rows: Sequence[Sequence[object]]) -> None:
-    from elastance.files import replacing
-
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([columns, *rows])
-
-
-def _print_arms(arms: Sequence[dict[str, Any]]) -> None:
-    from elastance.cli.output import joules
-
-    headings = (
-        "batch size",
-        "runs",
-        "reached",
-        "mean cost",
-        "mean energy",
-        "believed cost",
-        "in the running",
-    )
-    rows: list[tuple[str, ...]] = []
-    for arm in arms:
-        belief = arm["belief"]
-        believed = "-" if belief is None else f"{joules(belief['mean_j'])} +- {joules(belief['deviation_j'])}"
-        running = {None: "-", True: "yes", False: "no"}[arm["in_the_running"]]
-        counts = (str(arm[key]) for key in ("batch_size", "runs", "reached"))
-        rows.append((*counts, joules(arm["mean_cost_j"]), joules(arm["mean_energy_j"]), believed, running))
-    _print_table(headings, rows)
-
-
-def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    from elastance.cli.output import console
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    console().print(table)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import string
 import subprocess
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from elastance.errors import CommandMissingError, CommandUnusableError, InputError
+from elastance.errors import CommandMissingError, CommandUnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -18,32 +17,6 @@ if TYPE_CHECKING:
 
 _FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _FROM_KEYBOARD = ("SIGINT", "SIGQUIT")
-
-
-def fill_command(command: Sequence[str], values: Mapping[str, object]) -> list[str]:
-    """Put values in place of ``{name}`` anywhere in the words of a command; ``{{`` and ``}}`` are braces.
-
-    Raises:
-        InputError: A placeholder is unknown or has no value.
-    """
-    filled: list[str] = []
-    for word in command:
-        try:
-            parts = list(string.Formatter().parse(word))
-        except ValueError as error:
-            raise InputError(f"{word!r}: {error}; write {{{{ and }}}} for braces") from None
-        text = ""
-        for literal, name, spec, conversion in parts:
-            text += literal
-            if name is None:
-                continue
-            if name not in values or spec or conversion:
-                raise InputError(f"{word!r}: unknown placeholder {{{name}}}; there are {', '.join(values)}")
-            if values[name] is None:
-                raise InputError(f"{word!r}: there is no {name.replace('_', ' ')} to put in its place")
-            text += str(values[name])
-        filled.append(text)
-    return filled
 
 
 def run_child(

@@ -96,3 +96,18 @@ def limit_grid(min_w: float, max_w: float, step_w: float = 25.0) -> tuple[float,
     if grid[-1] - min_w > _ROUNDING_W:
         grid.append(min_w)
     return tuple(grid)
+
+
+def whole_limits(min_w: float, max_w: float, step_w: float = 25.0) -> tuple[int, ...]:
+    """Return the limits of `limit_grid` in whole watts, from high to low, none outside of the range.
+
+    Args:
+        min_w: Lowest limit a GPU accepts, W.
+        max_w: Highest, W.
+        step_w: Distance of two limits, W.
+
+    Raises:
+        InputError: The range is empty or the step not positive.
+    """
+    grid = (int(limit_w) for limit_w in limit_grid(min_w, max_w, step_w))
+    return tuple(dict.fromkeys(limit_w if limit_w >= min_w else limit_w + 1 for limit_w in grid))

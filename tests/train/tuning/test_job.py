@@ -1,4 +1,4 @@
-"""Jobs, their targets and batch sizes, and the values in a command."""
+"""Jobs, their targets, and the values in a command."""
 
 import math
 
@@ -6,30 +6,12 @@ import pytest
 
 pytest.importorskip("sqlalchemy", reason="needs the extra tune")
 
-from elastance.errors import InputError, UnknownNameError
-from elastance.train.tuning.job import TuningJob, parse_batch_sizes
-from elastance.train.tuning.placeholders import command_for, fill_command
+from elastance.errors import InputError
+from elastance.train.tuning.job import TuningJob
+from elastance.train.tuning.placeholders import command_for
 from elastance.train.tuning.results import Dispatch
 from elastance.train.tuning.target import Target
 from made_up_tuning import a_job
-
-
-@pytest.mark.parametrize(("text", "sizes"), [
-    ("32", (32,)),
-    ("64,32,64", (32, 64)),
-    ("32:1024:x2", (32, 64, 128, 256, 512, 1024)),
-    ("10:100:x3", (10, 30, 90)),
-])  # fmt: skip
-def test_batch_sizes(text: str, sizes: tuple[int, ...]) -> None:
-    assert parse_batch_sizes(text) == sizes
-
-
-@pytest.mark.parametrize(
-    "text", ["", "a", "32,", "0,32", "-1", "32:1024", "32:1024:2", "32:1024:x1", "64:32:x2", "1.5"]
-)
-def test_batch_sizes_that_are_none(text: str) -> None:
-    with pytest.raises(InputError, match="expected a list such as 32,64,128 or a range such as 32:1024:x2"):
-        parse_batch_sizes(text)
 
 
 def test_targets() -> None:
@@ -47,16 +29,6 @@ def test_a_command_is_completed() -> None:
     run = Dispatch("id", 3, 2, 3, 32, None, None)
     command = ["train", "--x={bs}", "{lr}", "{seed}", "{slice_number}", "{epochs}", "{target_metric}", "{{}}"]
     assert command_for(job, command, run) == ["train", "--x=32", "0.05", "10", "3", "10", "0.9", "{}"]
-
-
-def test_placeholders_that_cannot_be_filled() -> None:
-    with pytest.raises(UnknownNameError, match="batch_size"):
-        fill_command(["{batchsize}"], {"batch_size": 1, "lr": None})
-    with pytest.raises(InputError, match="no learning rate"):
-        fill_command(["{lr}"], {"lr": None})
-    for word in ("{lr!r}", "{lr:3}", "{lr"):
-        with pytest.raises(InputError, match="lr"):
-            fill_command([word], {"lr": 1.0})
 
 
 def test_a_job_outlives_its_process() -> None:

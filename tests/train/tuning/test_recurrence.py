@@ -165,6 +165,15 @@ def test_no_right_is_needed_for_a_limit_that_is_there_already(store: TuningStore
     assert made.result.status is Status.REACHED
 
 
+def test_a_device_without_a_limit_is_left_alone(store: TuningStore, tmp_path: Path) -> None:
+    store.create(a_job(power_limits_w=(300,), policy="pruning-thompson+max-power"))
+    devices = find_devices("sim:v100")
+    devices[0].power_limits = lambda: pytest.fail("nothing is to be asked")
+    (tmp_path / "script").write_text(f"{SCRIPT}\nsay 0.95 3\n")
+    made = run_recurrence(store, "nightly", ["sh", str(tmp_path / "script")], devices)
+    assert made.dispatch.power_limit_w is None
+
+
 def test_knowledge_gradient_learns_from_epochs(store: TuningStore, tmp_path: Path) -> None:
     store.create(a_job(policy="knowledge-gradient"))
     for _ in range(3):

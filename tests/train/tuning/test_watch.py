@@ -50,7 +50,7 @@ def test_what_the_script_started_is_stopped_too(tmp_path: Path) -> None:
     assert status in (137, 143)
     pid = int((tmp_path / "pid").read_text())
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    assert state.stdout.strip() in ("", "Z")
+    assert state.stdout.strip()[:1] in ("", "Z")
 
 
 def test_a_script_below_its_threshold_is_left_alone(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elastance.errors import InputError, NoDeviceError
-from elastance.measure.child import fill_command
-from elastance.train.limit_profile import limit_grid
+from elastance.train.limit_profile import whole_limits
+from elastance.train.placeholders import fill_command
 from elastance.train.profiling.windows import check_spread
 
 if TYPE_CHECKING:
@@ -105,8 +105,7 @@ def choose_limits(gpus: Sequence[Device], wanted: str, step_w: float = 25.0) -> 
             )
         return tuple(current_w), False
     if wanted == "auto":
-        grid = [_whole_w(limit_w, least_w) for limit_w in limit_grid(least_w, most_w, step_w)]
-        return tuple(dict.fromkeys(grid)), True
+        return whole_limits(least_w, most_w, step_w), True
     try:
         limits_w = sorted({int(part) for part in wanted.split(",")}, reverse=True)
     except ValueError:
@@ -119,10 +118,6 @@ def choose_limits(gpus: Sequence[Device], wanted: str, step_w: float = 25.0) -> 
                 f"--power-limits {wanted!r}: {limit_w} W: {names[0]} takes {least_w:g} to {most_w:g} W"
             )
     return tuple(limits_w), True
-
-
-def _whole_w(limit_w: float, least_w: float) -> int:
-    return int(limit_w) if int(limit_w) >= least_w else int(limit_w) + 1
 
 
 def _digests(command: Sequence[str]) -> dict[str, str]:

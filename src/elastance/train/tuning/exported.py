@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+import csv
 from typing import TYPE_CHECKING, Any
 
+from elastance.errors import InputError
+from elastance.files import replacing
+from elastance.traces.schema import POWER, TRAIN
+from elastance.traces.sources import POWER_STEM, TRAIN_STEM
 from elastance.train.tuning.results import Status
 from elastance.train.tuning.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from elastance.train.tuning.job import TuningJob
+
+
+def write_traces(directory: Path, gpu: str, job: TuningJob, history: Sequence[dict[str, Any]]) -> None:
+    """Write a train trace and a power trace into a directory, which is made if need be.
+
+    Args:
+        directory: What ``--traces`` names then.
+        gpu: What to call the GPU.
+        job: The job.
+        history: Its runs.
+
+    Raises:
+        InputError: No run tells its epochs, or the files cannot be written.
+    """
+    train, power = traces_of(job, history)
+    if not train:
+        raise InputError(f"job {job.name} has no run yet that told its epochs: nothing to export")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{directory}: cannot be created: {error.strerror}") from None
+    tables = ((TRAIN_STEM, TRAIN, train), (f"{POWER_STEM}{gpu}", POWER, power))
+    for stem, schema, rows in tables:
+        with (
+            replacing(directory / f"{stem}.csv") as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
+            csv.writer(file).writerows([list(schema.columns), *rows])
 
 
 def traces_of(

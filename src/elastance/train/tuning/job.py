@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from elastance.cost import EtaCost
-from elastance.errors import InputError
+from elastance.errors import InputError, NotSupportedError
 from elastance.job import Job
 from elastance.policies import (
     DEFAULT_POLICY,
@@ -21,11 +21,13 @@ from elastance.policies import (
     find_policy,
 )
 from elastance.train.learning_rate import LearningRateRule, learning_rate_for
+from elastance.train.limit_profile import whole_limits
 from elastance.train.tuning.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from elastance.devices import Device
     from elastance.policies.contract import Json
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -144,27 +146,25 @@ def state_of(policies: PolicyPair) -> dict[str, Json]:
     return saved
 
 
-def parse_batch_sizes(text: str) -> tuple[int, ...]:
-    """Read ``32,64,128`` or ``32:1024:x2`` (from 32 to at most 1024, doubling).
+def offered_power(
+    devices: Sequence[Device], max_power_w: float | None = None
+) -> tuple[float, tuple[int, ...]]:
+    """Return the largest power of all devices together, and the limits on offer for each, from low to high, W.
+
+    Args:
+        devices: What the job runs on.
+        max_power_w: What all of them may draw together, where they do not tell, W.
 
     Raises:
-        InputError: The text is neither.
+        InputError: A device has no power limit, and nobody says what it may draw.
+        DeviceError: A device cannot be asked.
     """
     try:
-        if ":" not in text:
-            sizes = sorted({int(part) for part in text.split(",")})
-        else:
-            first, last, step = text.split(":")
-            size, factor, sizes = int(first), int(step.removeprefix("x")), list[int]()
-            if not step.startswith("x") or factor < 2 or size < 1:
-                raise ValueError  # noqa: TRY301 (told with the others)
-            while size <= int(last):
-                sizes.append(size)
-                size *= factor
-    except ValueError:
-        sizes = []
-    if not sizes or sizes[0] < 1:
-        raise InputError(
-            f"batch sizes {text!r}: expected a list such as 32,64,128 or a range such as 32:1024:x2"
-        )
-    return tuple(sizes)
+        ranges = [device.power_limits() for device in devices]
+    except NotSupportedError as error:
+        if max_power_w is None:
+            raise InputError(f"{error}: say with --max-power what all devices may draw together") from None
+        return max_power_w, (max(1, round(max_power_w)),)
+    limits_w = whole_limits(max(one.min_w for one in ranges), min(one.max_w for one in ranges))
+    most_together_w = sum(one.max_w for one in ranges) if max_power_w is None else max_power_w
+    return most_together_w, tuple(sorted(limits_w))

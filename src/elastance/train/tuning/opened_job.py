@@ -76,6 +76,8 @@ class OpenedJob:
         Raises:
             PolicyError: It chose what is not on offer.
         """
+        if len(self.job.power_limits_w) == 1:  # nothing to choose, perhaps nothing that can be set
+            return None
         limit = self.policies.power_limit.choose_power_limit(batch_size)
         lowest_w, highest_w = self.job.power_limits_w[0], self.job.power_limits_w[-1]
         if limit is not None and not lowest_w <= limit <= highest_w:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from elastance.errors import InputError
-from elastance.measure.child import fill_command
+from elastance.errors import InputError, UnknownNameError
+from elastance.train.placeholders import fill_command
 
 
 def test_placeholders_are_filled_anywhere_in_a_word() -> None:
@@ -12,11 +12,16 @@ def test_placeholders_are_filled_anywhere_in_a_word() -> None:
     assert filled == ["python", "train.py", "--batch-size=64", "{x}", "7/7"]
 
 
+def test_an_unknown_placeholder_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(UnknownNameError, match="batch_size"):
+        fill_command(["{batchsize}"], {"batch_size": 64})
+
+
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("{size}", "unknown placeholder {size}; there are batch_size, lr"),
-        ("{batch_size:3}", "unknown placeholder"),
+        ("{batch_size:3}", "a name only"),
+        ("{batch_size!r}", "a name only"),
         ("{lr}", "there is no lr to put in its place"),
         ("{batch_size", "write {{ and }} for braces"),
     ],
