@@ -24,7 +24,8 @@ for epoch in range(2):
         steps += 1
         time.sleep(0.0005)
         if (here / f"hang-{size}").exists() and list((here / "out" / "cells").glob(f"bs{size}-*.json")):
-            (here / "hung").write_text("hung")
+            hung = (here / "hung").open("w")
+            print("hung", file=hung, flush=True)
             sys.stdin.read()
 (here / "trained-on").touch()
 """
@@ -32,7 +33,7 @@ for epoch in range(2):
 
 def write_script(directory: Path) -> Path:
     """Write the script; beside it, an empty file fail-32 makes batch size 32 fail, hang-32 stop after a
-    limit and write to the file (or pipe) hung."""
+    limit and write to the file (or pipe) hung, which it then keeps open."""
     path = directory / "train.py"
     path.write_text(_SCRIPT)
     return path

@@ -202,7 +202,7 @@ def test_bad_input_is_one_line(elastance, script: Path, more, said: str) -> None
 def test_a_command_must_take_the_batch_size(elastance, script: Path) -> None:
     command = ("profile", "-o", script.parent / "out", *FAST, "--batch-sizes", "16,32", "--", "true")
     assert "the command has no {batch_size}" in elastance(*command).err
-    assert "unknown placeholder {lr}" in elastance(*command, "{lr}").err
+    assert "unknown placeholder in '{lr}'" in elastance(*command, "{lr}").err
     missing = elastance(*command[:-1], "there-is-no-such-program", "{batch_size}")
     assert missing.status == 127
 
@@ -240,7 +240,7 @@ def test_a_damaged_measurement_is_named(elastance, script: Path) -> None:
 def test_what_ends_it_costs_the_measurement_it_was_at(elastance, script: Path, number: int) -> None:
     (script.parent / "hang-32").touch()
     os.mkfifo(script.parent / "hung")
-    hung = os.open(script.parent / "hung", os.O_RDWR | os.O_NONBLOCK)
+    hung = os.open(script.parent / "hung", os.O_RDONLY | os.O_NONBLOCK)
     command = [sys.executable, "-m", "elastance", *map(str, arguments(script))]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ},
@@ -248,12 +248,16 @@ def test_what_ends_it_costs_the_measurement_it_was_at(elastance, script: Path, n
     )  # fmt: skip
     with process:
         assert select.select([hung], [], [], 60)[0]
-        os.close(hung)
+        assert os.read(hung, 5) == b"hung\n"
         process.send_signal(number)
         process.wait(20)
+        cells = sorted(path.name for path in (script.parent / "out" / "cells").glob("bs*.json"))
         process.stdin.close()  # lets the script end that outlives a killed command
         said = process.stderr.read()
-    cells = sorted(path.name for path in (script.parent / "out" / "cells").glob("bs*.json"))
+        os.set_blocking(hung, True)
+        while os.read(hung, 4096):  # until the script has ended
+            pass
+        os.close(hung)
     assert cells == ["bs16-150W.json", "bs16-250W.json", "bs32-250W.json"]
     if number == signal.SIGTERM:
         assert process.returncode == 130
