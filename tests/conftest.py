@@ -64,6 +64,15 @@ def published_profiles(public_traces: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def easyscale(public_traces: Path) -> Path:
+    """The directory of the data that EasyScale's artifact published."""
+    directory = public_traces.parent / "easyscale"
+    if not (directory / "workload.csv").exists():
+        pytest.skip("the published cluster workload is not here (easyscale beside the public traces)")
+    return directory
+
+
+@pytest.fixture(scope="session")
 def reference() -> Path:
     if REFERENCE is None:
         pytest.skip("the recorded results are not here (../shared/reference)")

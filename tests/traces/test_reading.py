@@ -105,7 +105,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(TraceError, match="row 3: not UTF-8 text"):
         read_table(tmp_path / "latin.csv")
     with pytest.raises(
-        TraceError, match="row 1: not a train, drift, power or group trace; nearest is a power"
+        TraceError, match="row 1: not a train, drift, power, group or cluster trace; nearest is a power"
     ):
         read_table(write(tmp_path / "other.csv", "dataset,network,power_limit\na,b,1\n"))
 

@@ -1,6 +1,25 @@
-"""What is known before anything is measured: GPU types and the public workloads."""
+"""What is known before anything is measured: GPU types, the public workloads, and applications of clusters."""
 
-from elastance.catalog.gpus import ASSUMED_IDLE_POWER_W, GPUS, GpuType, find_gpu
+from elastance.catalog.applications import (
+    APPLICATIONS,
+    PUBLISHED_EPOCH_SHARE,
+    Application,
+    find_application,
+)
+from elastance.catalog.gpus import ASSUMED_BUSY_POWER_W, ASSUMED_IDLE_POWER_W, GPUS, GpuType, find_gpu
 from elastance.catalog.workloads import WORKLOADS, Workload, find_workload
 
-__all__ = ["ASSUMED_IDLE_POWER_W", "GPUS", "WORKLOADS", "GpuType", "Workload", "find_gpu", "find_workload"]
+__all__ = [
+    "APPLICATIONS",
+    "ASSUMED_BUSY_POWER_W",
+    "ASSUMED_IDLE_POWER_W",
+    "GPUS",
+    "PUBLISHED_EPOCH_SHARE",
+    "WORKLOADS",
+    "Application",
+    "GpuType",
+    "Workload",
+    "find_application",
+    "find_gpu",
+    "find_workload",
+]

@@ -43,6 +43,19 @@ GPUS: tuple[GpuType, ...] = (
 ASSUMED_IDLE_POWER_W = {"a10": 25.0, "t4": 10.0, "a40": 30.0, "v100": 40.0, "p100": 30.0, "rtx6000": 20.0}
 """What GPU types are taken to draw while they wait, W; assumed, not measured."""
 
+ASSUMED_BUSY_POWER_W = {
+    "a10": 150.0,
+    "t4": 70.0,
+    "a40": 300.0,
+    "v100": 300.0,
+    "p100": 250.0,
+    "rtx6000": 260.0,
+}
+"""What GPU types are taken to draw while they train: their board power, W; assumed, not measured.
+
+V100 is the SXM2 board of EasyScale's cluster here, where the Zeus traces are of the PCIe board.
+"""
+
 
 def find_gpu(name: str) -> GpuType:
     """Return the GPU type called `name` (case does not matter).

@@ -80,6 +80,8 @@ def _errors(table: Table) -> Iterator[Issue]:
             yield from _slices_differ(table)
     elif table.schema.kind == "group":
         yield from _group_order(table)
+    elif table.schema.kind == "cluster":
+        yield from _cluster_rows(table)
 
 
 def _duplicate_keys(table: Table) -> Iterator[Issue]:
@@ -95,6 +97,26 @@ def _duplicate_keys(table: Table) -> Iterator[Issue]:
             yield Issue(Severity.ERROR, f"same as row {first[key]}: {named}", index + FIRST_ROW)
         else:
             first[key] = index + FIRST_ROW
+
+
+YES_OR_NO = {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False}
+"""What a cell that asks a question may hold, in any case."""
+
+
+def _cluster_rows(table: Table) -> Iterator[Issue]:
+    columns = table.columns
+    for index, submit_s in enumerate(columns["submit_s"]):
+        if submit_s < 0:
+            message = f"{submit_s:g} is negative; times count from the start of the trace"
+            yield Issue(Severity.ERROR, message, index + FIRST_ROW, "submit_s")
+    for index, answer in enumerate(columns["may_mix_types"]):
+        if answer.lower() not in YES_OR_NO:
+            yield Issue(Severity.ERROR, f"{answer!r}, expected yes or no", index + FIRST_ROW, "may_mix_types")
+    for index, fewest in enumerate(columns.get("min_gpus", ())):
+        if fewest > columns["logical_workers"][index]:
+            workers = columns["logical_workers"][index]
+            message = f"{fewest} is more than the job's {workers} logical workers can use"
+            yield Issue(Severity.ERROR, message, index + FIRST_ROW, "min_gpus")
 
 
 _WorkloadKey = tuple[str, str, str]

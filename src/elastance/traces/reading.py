@@ -86,7 +86,8 @@ def _detect_schema(path: Path, raw: dict[str, Sequence[Any]]) -> Schema:
     nearest = max(SCHEMAS, key=lambda schema: len(schema.columns.keys() & raw.keys()))
     missing = [name for name in nearest.columns if name not in raw]
     raise TraceError(
-        f"not a train, drift, power or group trace; nearest is a {nearest.kind} trace, without {', '.join(missing)}",
+        "not a train, drift, power, group or cluster trace; "
+        f"nearest is a {nearest.kind} trace, without {', '.join(missing)}",
         path=path,
         row=1,
     )

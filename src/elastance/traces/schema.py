@@ -1,4 +1,4 @@
-"""Column schemas of the trace files: the train, power and group tables of Zeus's public traces."""
+"""Column schemas of the trace files: the train, power and group tables of Zeus's public traces; jobs of a cluster."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Schema:
     """The columns of one kind of trace file.
 
     Attributes:
-        kind: ``"train"``, ``"drift"``, ``"power"`` or ``"group"``.
+        kind: ``"train"``, ``"drift"``, ``"power"``, ``"group"`` or ``"cluster"``.
         columns: Column name to the type of its cells, in the published order.
         key: Columns that together identify a row; empty where rows may repeat.
         optional: Columns that are read where they are there.
@@ -111,7 +111,24 @@ GROUP = Schema(
 )
 """Recurring, overlapping submissions of jobs, in seconds from an arbitrary origin."""
 
+CLUSTER = Schema(
+    "cluster",
+    {
+        "name": CellType.TEXT,
+        "submit_s": CellType.FINITE_FLOAT,
+        "application": CellType.TEXT,
+        "logical_workers": CellType.POSITIVE_INT,
+        "batch_size": CellType.POSITIVE_INT,
+        "samples": CellType.POSITIVE_FLOAT,
+        "may_mix_types": CellType.TEXT,
+        "preferred_gpu": CellType.TEXT,
+    },
+    key=("name",),
+    optional={"min_gpus": CellType.POSITIVE_INT},
+)
+"""Jobs of a cluster, one per row; `elastance.traces.cluster.ClusterJob` says what the columns mean."""
+
 SYNTHETIC_PREFIX = "synthetic-"
 """The name of every group that was made up begins with this, whatever becomes of its file's name."""
 
-SCHEMAS: tuple[Schema, ...] = (DRIFT, TRAIN, POWER, GROUP)
+SCHEMAS: tuple[Schema, ...] = (DRIFT, TRAIN, POWER, GROUP, CLUSTER)
