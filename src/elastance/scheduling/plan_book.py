@@ -1,0 +1,79 @@
+"""Plans and proposals, each worked out once per application, parallelism, batch size and cluster shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from elastance.scheduling.plans import best_plan
+
+if TYPE_CHECKING:
+    from elastance.scheduling.plans import Demand, Gpus, Plan
+
+MOST_GROWTH = 2
+"""A proposal asks for at most this many times the GPUs a job holds (EasyScale's artifact)."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A better plan for a running job, with more GPUs of one type and no more of the others.
+
+    Attributes:
+        plan: What the job would do.
+        gpu_type: The type it asks for.
+        added: How many of them.
+        gain: Average speedup per added GPU: (old step / new step - 1) / added.
+    """
+
+    plan: Plan
+    gpu_type: int
+    added: int
+    gain: float
+
+
+class PlanBook:
+    """Remembers `best_plan` and what follows from it for one cluster; no decision depends on what it has seen.
+
+    Args:
+        shape: GPUs of each type in the cluster.
+    """
+
+    def __init__(self, shape: Gpus) -> None:
+        self.shape = shape
+        self._plans: dict[tuple[Demand, Gpus], Plan | None] = {}
+        self._scale_outs: dict[tuple[Demand, Gpus], tuple[tuple[Proposal, ...], ...]] = {}
+
+    def plan(self, demand: Demand, gpus: Gpus) -> Plan | None:
+        """Return the best plan on at most these GPUs; None if none of them may be used."""
+        key = (demand, gpus)
+        if key not in self._plans:
+            self._plans[key] = best_plan(demand, gpus)
+        return self._plans[key]
+
+    def scale_outs(self, demand: Demand, plan: Plan) -> tuple[tuple[Proposal, ...], ...]:
+        """Return for every usable GPU type the proposals of a job that runs `plan`, the largest gain first."""
+        key = (demand, plan.gpus)
+        if key not in self._scale_outs:
+            proposals = (self._raising(demand, plan, gpu_type) for gpu_type in demand.usable)
+            self._scale_outs[key] = tuple(found for found in proposals if found)
+        return self._scale_outs[key]
+
+    def without(self, demand: Demand, plan: Plan, gpu_type: int) -> Plan | None:
+        """Return the best plan with one GPU of a type less; None if nothing is left."""
+        return self.plan(demand, _raised(plan.gpus, gpu_type, -1))
+
+    def _raising(self, demand: Demand, plan: Plan, gpu_type: int) -> tuple[Proposal, ...]:
+        found: list[Proposal] = []
+        shortest_s = plan.step_s
+        room = self.shape[gpu_type] - plan.gpus[gpu_type]
+        for added in range(1, min(room, (MOST_GROWTH - 1) * plan.size) + 1):
+            larger = self.plan(demand, _raised(plan.gpus, gpu_type, added))
+            assert larger is not None
+            if larger.step_s < shortest_s:
+                shortest_s = larger.step_s
+                found.append(Proposal(larger, gpu_type, added, (plan.step_s / shortest_s - 1.0) / added))
+        return tuple(sorted(found, key=lambda of: (-of.gain, -of.added)))
+
+
+def _raised(gpus: Gpus, gpu_type: int, by: int) -> Gpus:
+    return (*gpus[:gpu_type], gpus[gpu_type] + by, *gpus[gpu_type + 1 :])

@@ -1,0 +1,78 @@
+"""Small made-up jobs on small made-up clusters, and strategies that draw random ones."""
+
+from hypothesis import strategies as st
+
+from elastance.scheduling import ClusterState, Demand, JobState, Plan, PlanBook
+from elastance.simulate.cluster import ClusterShape, ClusterTask
+
+TYPES = ("v100", "p100", "t4")
+
+
+def make_state(
+    jobs: list[JobState], shape: tuple[int, ...] = (4, 2, 2), *, rescale_s: float = 20.0, time_s: float = 0.0
+) -> ClusterState:
+    return ClusterState(time_s, tuple(jobs), PlanBook(shape), rescale_s)
+
+
+def make_job(
+    name: str,
+    *,
+    workers: int = 4,
+    step_s: tuple[float, ...] = (1.0, 1.5, 2.0),
+    preferred: int = 0,
+    may_mix: bool = True,
+    steps: float = 1000.0,
+    plan: Plan | None = None,
+    attained_gpu_s: float = 0.0,
+    min_gpus: int = 1,
+    measured_step_s: float | None = None,
+    restarting: bool = False,
+    submitted_s: float = 0.0,
+) -> JobState:
+    if plan is not None and measured_step_s is None:
+        measured_step_s = plan.step_s
+    return JobState(
+        name, submitted_s, Demand(step_s, workers), preferred, may_mix, min_gpus, steps, attained_gpu_s, plan,
+        restarting, measured_step_s,
+    )  # fmt: skip
+
+
+def make_task(
+    name: str,
+    submit_s: float = 0.0,
+    *,
+    workers: int = 4,
+    step_s: tuple[float, ...] = (1.0, 1.5, 2.0),
+    preferred: int = 0,
+    may_mix: bool = True,
+    steps: float = 100.0,
+    min_gpus: int = 1,
+) -> ClusterTask:
+    return ClusterTask(
+        name, submit_s, Demand(step_s, workers), preferred, may_mix, min_gpus, steps, 8 * workers
+    )
+
+
+@st.composite
+def clusters_and_tasks(draw: st.DrawFn) -> tuple[ClusterShape, list[ClusterTask]]:
+    """A cluster of one to three types, and jobs that a gang scheduler could run on it too."""
+    counts = draw(st.lists(st.integers(1, 6), min_size=1, max_size=3))
+    shape = ClusterShape(TYPES[: len(counts)], tuple(counts))
+    tasks: list[ClusterTask] = []
+    for number in range(draw(st.integers(1, 7))):
+        preferred = draw(st.integers(0, len(counts) - 1))
+        workers = draw(st.integers(1, counts[preferred]))
+        times = st.floats(0.05, 3.0) | st.sampled_from([0.25, 0.5, 1.0])
+        tasks.append(
+            make_task(
+                f"job-{number}",
+                draw(st.floats(0.0, 500.0) | st.sampled_from([0.0, 60.0, 120.0])),
+                workers=workers,
+                step_s=tuple(draw(times) for _ in counts),
+                preferred=preferred,
+                may_mix=draw(st.booleans()),
+                steps=draw(st.floats(0.5, 400.0)),
+                min_gpus=draw(st.integers(1, workers)),
+            )
+        )
+    return shape, tasks
