@@ -28,7 +28,7 @@ class ClusterJob:
         samples: Samples to train on, over all epochs.
         may_mix_types: Whether its logical workers may run on different GPU types at once (D2 in EasyScale).
         preferred_gpu: GPU type it is written for; the only one it may use unless it may mix types.
-        min_gpus: GPUs below which it is not worth running.
+        min_gpus: GPUs it waits for before it starts, where the scheduler is elastic.
     """
 
     name: str

@@ -1,0 +1,38 @@
+"""Clusters in virtual time: jobs with logical workers on GPUs of several types, under a scheduler."""
+
+from elastance.simulate.cluster.comparison import (
+    CLUSTER_POLICIES,
+    PUBLISHED_CLUSTER,
+    PUBLISHED_POLICIES,
+    ClusterComparison,
+    ClusterPolicyResult,
+    simulate_cluster,
+)
+from elastance.simulate.cluster.history import Activity, ClusterHistory, JobOutcome, Phase
+from elastance.simulate.cluster.measures import ClusterMeasures
+from elastance.simulate.cluster.power import ClusterPower
+from elastance.simulate.cluster.published import PublishedClusterWorld
+from elastance.simulate.cluster.tasks import ClusterShape, ClusterTask, make_tasks
+from elastance.simulate.cluster.timeline import Timeline
+from elastance.simulate.cluster.world import ClusterWorld
+
+__all__ = [
+    "CLUSTER_POLICIES",
+    "PUBLISHED_CLUSTER",
+    "PUBLISHED_POLICIES",
+    "Activity",
+    "ClusterComparison",
+    "ClusterHistory",
+    "ClusterMeasures",
+    "ClusterPolicyResult",
+    "ClusterPower",
+    "ClusterShape",
+    "ClusterTask",
+    "ClusterWorld",
+    "JobOutcome",
+    "Phase",
+    "PublishedClusterWorld",
+    "Timeline",
+    "make_tasks",
+    "simulate_cluster",
+]

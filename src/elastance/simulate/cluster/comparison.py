@@ -1,0 +1,237 @@
+"""Compare cluster schedulers on the jobs of one workload, over seeds."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from elastance.errors import InputError, UnknownNameError
+from elastance.scheduling import (
+    PublishedEasyScale,
+    PublishedYarnCs,
+    build_scheduler,
+    find_scheduler,
+)
+from elastance.simulate.cluster.measures import ClusterMeasures, spread_json
+from elastance.simulate.cluster.power import ClusterPower
+from elastance.simulate.cluster.published import PublishedClusterWorld
+from elastance.simulate.cluster.tasks import ClusterShape, dealt_anew, make_tasks, require_gangs
+from elastance.simulate.cluster.world import INTERVAL_S, RESCALE_S, ClusterWorld
+from elastance.simulate.inputs import checked_seeds
+from elastance.simulate.measures import Spread
+from elastance.traces import find_step_times, read_cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from elastance.scheduling import PublishedScheduler
+    from elastance.scheduling.plans import Gpus
+    from elastance.simulate.cluster.history import ClusterHistory
+    from elastance.simulate.cluster.tasks import ClusterTask
+    from elastance.traces import ClusterWorkload, StepTimes
+
+PUBLISHED_CLUSTER = "v100=32,p100=16,t4=16"
+"""The cluster of EasyScale's trace experiment."""
+
+CLUSTER_POLICIES = ("fifo-backfill", "easyscale-homo", "easyscale-heter")
+"""What is compared unless the user names others."""
+
+PUBLISHED_POLICIES = ("yarn-cs", "easyscale-homo", "easyscale-heter")
+"""What the artifact can run."""
+
+SHORTEST_INTERVAL_S = 0.1
+"""A shorter interval is taken for a slip of the keyboard."""
+
+
+@dataclass(frozen=True)
+class ClusterPolicyResult:
+    """One policy over all seeds.
+
+    Attributes:
+        policy: Its name.
+        seeds: Repetitions.
+        histories: One run per seed.
+        measures: What they amount to.
+        simulation_s: Wall-clock time the simulation of each seed took.
+    """
+
+    policy: str
+    seeds: tuple[int, ...]
+    histories: tuple[ClusterHistory, ...]
+    measures: tuple[ClusterMeasures, ...]
+    simulation_s: tuple[float, ...]
+
+    def spread(self, quantity: str, statistic: str | None = None) -> Spread:
+        """Return mean and confidence interval over seeds of a field of `ClusterMeasures`."""
+        values = [getattr(of, quantity) for of in self.measures]
+        return Spread.of(values if statistic is None else [value[statistic] for value in values])
+
+    def to_json(self, *, over_seeds: bool) -> dict[str, Any]:
+        """Return plain values: of the one seed, or over seeds as ``{mean, ci95}``."""
+        if over_seeds:
+            values = spread_json(self.measures) | {"simulation_s": Spread.of(self.simulation_s)._asdict()}
+        else:
+            values = self.measures[0].to_json() | {"simulation_s": self.simulation_s[0]}
+        return {"policy": self.policy, "seeds": list(self.seeds), **values}
+
+
+@dataclass(frozen=True)
+class ClusterComparison:
+    """Several policies on one workload and one cluster.
+
+    Attributes:
+        workload: The jobs.
+        cluster: The GPUs.
+        power: What they are assumed to draw.
+        step_times: How long micro-batches take.
+        interval_s: Time between decisions; in normal mode the longest.
+        compat: Whether the published simulator was replayed.
+        over_seeds: Whether several seeds were asked for.
+        policies: One result per policy, in the order they were named.
+    """
+
+    workload: ClusterWorkload
+    cluster: ClusterShape
+    power: ClusterPower
+    step_times: StepTimes
+    interval_s: float
+    compat: bool
+    over_seeds: bool
+    policies: tuple[ClusterPolicyResult, ...]
+
+    def __getitem__(self, policy: str) -> ClusterPolicyResult:
+        for result in self.policies:
+            if result.policy == policy:
+                return result
+        raise KeyError(policy)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the comparison as plain values, as ``--json`` prints it."""
+        return {
+            "workload": {
+                "path": str(self.workload.path),
+                "sha256": self.workload.sha256,
+                "provenance": self.workload.provenance.value,
+                "jobs": len(self.workload.jobs),
+                "irregularities": list(self.workload.irregularities),
+            },
+            "cluster": dict(zip(self.cluster.types, self.cluster.counts, strict=True)),
+            "step_times": self.step_times.source.to_json(),
+            "power": {
+                "provenance": "model",
+                "idle_w": dict(zip(self.cluster.types, self.power.idle_w, strict=True)),
+                "busy_w": dict(zip(self.cluster.types, self.power.busy_w, strict=True)),
+            },
+            "interval_s": self.interval_s,
+            "rescale_s": RESCALE_S,
+            "compat": self.compat,
+            "policies": [result.to_json(over_seeds=self.over_seeds) for result in self.policies],
+        }
+
+
+def simulate_cluster(
+    workload: ClusterWorkload | Path | str,
+    cluster: str = PUBLISHED_CLUSTER,
+    *,
+    policies: Sequence[str] | None = None,
+    interval_s: float = INTERVAL_S,
+    seeds: Sequence[int] | None = None,
+    traces: Path | str | StepTimes | None = None,
+    compat: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> ClusterComparison:
+    """Simulate the jobs of a cluster under several schedulers and compare them.
+
+    Args:
+        workload: The jobs or their file.
+        cluster: GPUs of each type, such as ``v100=32,p100=16,t4=16``.
+        policies: Names as in `elastance.scheduling.find_scheduler`.
+        interval_s: How often the scheduler is asked at least; with `compat`, exactly.
+        seeds: Repetitions. Seed 0 is the workload as it is; under any other, each job is submitted at the time of
+            another one. None is seed 0 alone.
+        traces: Folder that holds ``step_times.json``, or step times; by default what `find_step_times` finds.
+        compat: Replay the published simulator, defects included.
+        on_progress: Called with how many jobs, of how many, have ended in all simulations.
+
+    Raises:
+        ElastanceError: Something is wrong with the input, the facts or a policy; the message says what.
+    """
+    shape = ClusterShape.parse(cluster)
+    if not (math.isfinite(interval_s) and interval_s >= SHORTEST_INTERVAL_S):
+        raise InputError(f"interval {interval_s:g} s: expected at least {SHORTEST_INTERVAL_S:g} s")
+    names = _checked_names(policies, compat=compat)
+    chosen = checked_seeds([0] if seeds is None else seeds)
+    power = ClusterPower.assumed(shape.types)
+    jobs = read_cluster(Path(workload)) if isinstance(workload, str | PathLike) else workload
+    times = (
+        find_step_times(Path(traces)) if isinstance(traces, str | PathLike) else traces or find_step_times()
+    )
+    tasks = make_tasks(jobs.jobs, shape, times)
+    for name in names:
+        if compat or find_scheduler(name).gang:
+            require_gangs(tasks, shape, name)
+    total, done = len(names) * len(chosen) * len(tasks), 0
+    results: list[ClusterPolicyResult] = []
+    for name in names:
+        histories: list[ClusterHistory] = []
+        took_s: list[float] = []
+        for seed in chosen:
+            began_s = time.perf_counter()
+            report = None if on_progress is None else _offset(on_progress, done, total)
+            world = _world(name, _seeded(tasks, seed), shape, power, interval_s, compat=compat)
+            histories.append(world.run(report))
+            took_s.append(time.perf_counter() - began_s)
+            done += len(tasks)
+        measures = tuple(map(ClusterMeasures.of, histories))
+        results.append(ClusterPolicyResult(name, tuple(chosen), tuple(histories), measures, tuple(took_s)))
+    return ClusterComparison(jobs, shape, power, times, interval_s, compat, seeds is not None, tuple(results))
+
+
+def _checked_names(policies: Sequence[str] | None, *, compat: bool) -> tuple[str, ...]:
+    if policies is None:
+        return PUBLISHED_POLICIES if compat else CLUSTER_POLICIES
+    names = tuple(policies)
+    if not names or len(set(names)) != len(names):
+        raise InputError(f"policies {', '.join(names) or '(none)'}: expected at least one, and each once")
+    for name in names:
+        if not compat:
+            find_scheduler(name)
+        elif name not in PUBLISHED_POLICIES:
+            raise UnknownNameError("policy of the published simulator", name, PUBLISHED_POLICIES)
+    return names
+
+
+def _seeded(tasks: tuple[ClusterTask, ...], seed: int) -> tuple[ClusterTask, ...]:
+    return tasks if seed == 0 else dealt_anew(tasks, np.random.default_rng(seed))
+
+
+def _offset(on_progress: Callable[[int, int], None], done: int, total: int) -> Callable[[int], None]:
+    return lambda ended: on_progress(done + ended, total)
+
+
+def _world(
+    name: str,
+    tasks: tuple[ClusterTask, ...],
+    shape: ClusterShape,
+    power: ClusterPower,
+    interval_s: float,
+    *,
+    compat: bool,
+) -> ClusterWorld | PublishedClusterWorld:
+    if compat:
+        scheduler = _published(name, shape.counts)
+        return PublishedClusterWorld(tasks, shape, scheduler, power, interval_s=interval_s)
+    scheduler = build_scheduler(find_scheduler(name))
+    return ClusterWorld(tasks, shape, scheduler, power, interval_s=interval_s)
+
+
+def _published(name: str, shape: Gpus) -> PublishedScheduler:
+    if name == "yarn-cs":
+        return PublishedYarnCs(shape)
+    return PublishedEasyScale(shape, mixes_types=name == "easyscale-heter")

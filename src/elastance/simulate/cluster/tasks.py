@@ -1,0 +1,149 @@
+"""Jobs of a workload on a given cluster: what a world needs to know of each, and whether it can run there at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from elastance.errors import InputError
+from elastance.scheduling import Demand, gang_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy as np
+
+    from elastance.traces import ClusterJob, StepTimes
+
+LARGEST_CLUSTER = 1_000_000
+"""More GPUs of a type are taken for a slip of the keyboard."""
+
+
+@dataclass(frozen=True)
+class ClusterShape:
+    """The GPUs of a cluster.
+
+    Attributes:
+        types: Names of the GPU types.
+        counts: GPUs of each.
+    """
+
+    types: tuple[str, ...]
+    counts: tuple[int, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> ClusterShape:
+        """Read for example ``v100=32,p100=16,t4=16``.
+
+        Raises:
+            InputError: It is not of that form, names a type twice, or has no GPU.
+        """
+        counts: dict[str, int] = {}
+        for part in text.split(","):
+            name, _, count = (piece.strip().lower() for piece in part.partition("="))
+            if not name or not count.isdecimal() or int(count) > LARGEST_CLUSTER:
+                raise InputError(f"cluster {text!r}: expected types and counts such as v100=32,p100=16,t4=16")
+            if name in counts:
+                raise InputError(f"cluster {text!r}: {name} is named twice")
+            counts[name] = int(count)
+        if not any(counts.values()):
+            raise InputError(f"cluster {text!r}: there is no GPU in it")
+        return cls(tuple(counts), tuple(counts.values()))
+
+    @property
+    def size(self) -> int:
+        """GPUs of all types."""
+        return sum(self.counts)
+
+    def __str__(self) -> str:
+        return ", ".join(
+            f"{count} {name.upper()}" for name, count in zip(self.types, self.counts, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class ClusterTask:
+    """A job as a world runs it.
+
+    Attributes:
+        name: Unique.
+        submit_s: When it is submitted, s.
+        demand: Logical workers and step times on the cluster's GPU types.
+        preferred: Number of its preferred type.
+        may_mix_types: Whether it may run on several types at once.
+        min_gpus: GPUs it waits for before it starts.
+        steps: Steps to train.
+        total_batch: Samples per step.
+    """
+
+    name: str
+    submit_s: float
+    demand: Demand
+    preferred: int
+    may_mix_types: bool
+    min_gpus: int
+    steps: float
+    total_batch: int
+
+    def alone_s(self, rescale_s: float) -> float:
+        """Return how long it takes alone, with a GPU of its preferred type per logical worker, s."""
+        return rescale_s + self.steps * gang_plan(self.demand, self.preferred).step_s
+
+
+def make_tasks(
+    jobs: Iterable[ClusterJob], cluster: ClusterShape, times: StepTimes
+) -> tuple[ClusterTask, ...]:
+    """Look up the step times of every job.
+
+    Raises:
+        InputError: A job prefers a GPU type that the cluster has not got, or needs more GPUs than there are.
+        UnknownNameError: There are no step times of a job's application, or on a GPU type of the cluster.
+    """
+    tasks: list[ClusterTask] = []
+    for job in jobs:
+        if job.preferred_gpu not in cluster.types:
+            raise InputError(
+                f"job {job.name} is written for {job.preferred_gpu}, of which the cluster has none: {cluster}"
+            )
+        preferred = cluster.types.index(job.preferred_gpu)
+        largest = cluster.size if job.may_mix_types else cluster.counts[preferred]
+        if job.min_gpus > largest:
+            raise InputError(
+                f"job {job.name} is larger than the cluster: it needs {job.min_gpus} GPUs, "
+                f"and there are {largest} that it may use"
+            )
+        step_s = tuple(times.step_s(job.application, job.batch_size, gpu) for gpu in cluster.types)
+        tasks.append(
+            ClusterTask(
+                name=job.name,
+                submit_s=job.submit_s,
+                demand=Demand(step_s, job.logical_workers),
+                preferred=preferred,
+                may_mix_types=job.may_mix_types,
+                min_gpus=job.min_gpus,
+                steps=job.steps,
+                total_batch=job.batch_size * job.logical_workers,
+            )
+        )
+    return tuple(tasks)
+
+
+def require_gangs(tasks: Iterable[ClusterTask], cluster: ClusterShape, policy: str) -> None:
+    """Refuse jobs that a gang scheduler could never start.
+
+    Raises:
+        InputError: A job has more logical workers than the cluster GPUs of its preferred type.
+    """
+    for task in tasks:
+        there = cluster.counts[task.preferred]
+        if task.demand.logical_workers > there:
+            raise InputError(
+                f"job {task.name} is larger than the cluster under {policy}: it needs "
+                f"{task.demand.logical_workers} {cluster.types[task.preferred]} at once, and there are {there}"
+            )
+
+
+def dealt_anew(tasks: Sequence[ClusterTask], rng: np.random.Generator) -> tuple[ClusterTask, ...]:
+    """Return the same jobs, each submitted at the time of another; the places in the workload go with the times."""
+    order: list[int] = rng.permutation(len(tasks)).tolist()
+    return tuple(replace(tasks[old], submit_s=task.submit_s) for old, task in zip(order, tasks, strict=True))

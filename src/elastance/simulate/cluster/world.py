@@ -1,0 +1,239 @@
+"""A cluster in virtual time, event by event: jobs arrive, are given plans, restart, train and end.
+
+The scheduler is asked when a job arrives or ends, and otherwise at whole multiples of an interval. Starting a job,
+and every change of its plan, takes it `rescale_s` during which it holds its GPUs and trains nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from elastance.errors import PolicyError
+from elastance.scheduling import ClusterState, JobState, PlanBook
+from elastance.simulate.cluster.history import Activity, ClusterHistory, JobOutcome, Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from elastance.scheduling import Plan, Scheduler
+    from elastance.simulate.cluster.power import ClusterPower
+    from elastance.simulate.cluster.tasks import ClusterShape, ClusterTask
+
+RESCALE_S = 20.0
+"""What starting a job, or changing its plan, costs it: the artifact's estimate, s."""
+
+INTERVAL_S = 60.0
+"""How often the scheduler is asked at least: the published interval, s."""
+
+
+@dataclass
+class _Run:
+    """A job that has been submitted."""
+
+    number: int
+    task: ClusterTask
+    remaining_steps: float
+    plan: Plan | None = None
+    since_s: float = 0.0  # when it got the plan
+    ready_s: float = 0.0  # when it began, or begins, to train under it
+    step_s: float = math.inf  # what its steps take in truth
+    start_s: float = math.nan
+    restarts: int = 0
+    attained_gpu_s: float = 0.0
+
+    @property
+    def end_s(self) -> float:
+        """When it ends, if nothing changes."""
+        return math.inf if self.plan is None else self.ready_s + self.remaining_steps * self.step_s
+
+
+class ClusterWorld:
+    """Runs the jobs of a workload under one scheduler; `run` may be called once.
+
+    Args:
+        tasks: The jobs.
+        cluster: The GPUs.
+        scheduler: Decides.
+        power: What the GPUs draw.
+        interval_s: How often the scheduler is asked at least, s.
+        rescale_s: What a start or a change of plan costs, s.
+        slowdown: How many times as long as foreseen the steps of a job take under a plan, by its name; 1 by default.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[ClusterTask],
+        cluster: ClusterShape,
+        scheduler: Scheduler,
+        power: ClusterPower,
+        *,
+        interval_s: float = INTERVAL_S,
+        rescale_s: float = RESCALE_S,
+        slowdown: Callable[[str, Plan], float] | None = None,
+    ) -> None:
+        self._tasks = tasks
+        self._cluster = cluster
+        self._scheduler = scheduler
+        self._power = power
+        self._interval_s = interval_s
+        self._rescale_s = rescale_s
+        self._slowdown = slowdown
+        self._book = PlanBook(cluster.counts)
+        self._active: dict[str, _Run] = {}
+        self._phases: list[Phase] = []
+        self._outcomes: dict[int, JobOutcome] = {}
+        self._decisions = 0
+
+    def run(self, on_progress: Callable[[int], None] | None = None) -> ClusterHistory:
+        """Simulate until every job has ended.
+
+        Args:
+            on_progress: Called with how many jobs have ended so far.
+
+        Raises:
+            PolicyError: The scheduler raised, gave away what is not there, or leaves jobs waiting for ever.
+        """
+        arrivals = sorted(range(len(self._tasks)), key=lambda number: (self._tasks[number].submit_s, number))
+        arrivals.reverse()
+        now_s = 0.0
+        while arrivals or self._active:
+            next_s = self._tasks[arrivals[-1]].submit_s if arrivals else math.inf
+            ends_s = min((run.end_s for run in self._active.values()), default=math.inf)
+            if self._active:
+                if not math.isfinite(min(next_s, ends_s)):
+                    raise PolicyError(
+                        f"the scheduler leaves {len(self._active)} jobs waiting for ever, "
+                        f"the first is {next(iter(self._active))}"
+                    )
+                next_s = min(next_s, ends_s, (now_s // self._interval_s + 1.0) * self._interval_s)
+            now_s = max(now_s, next_s)
+            while arrivals and self._tasks[arrivals[-1]].submit_s <= now_s:
+                number = arrivals.pop()
+                task = self._tasks[number]
+                self._active[task.name] = _Run(number, task, task.steps)
+            self._end_jobs(now_s)
+            if self._active:
+                self._decide(now_s)
+            if on_progress is not None:
+                on_progress(len(self._outcomes))
+        jobs = tuple(self._outcomes[number] for number in range(len(self._tasks)))
+        return ClusterHistory(
+            self._cluster.types,
+            self._cluster.counts,
+            self._power,
+            jobs,
+            tuple(self._phases),
+            max((job.end_s for job in jobs), default=0.0),
+            self._decisions,
+        )
+
+    def _end_jobs(self, now_s: float) -> None:
+        ended = [run for run in self._active.values() if run.end_s <= now_s]
+        for run in sorted(ended, key=lambda run: (run.end_s, run.number)):
+            end_s = run.end_s
+            self._close_phases(run, end_s)
+            task = run.task
+            self._outcomes[run.number] = JobOutcome(
+                task.name, task.submit_s, run.start_s, end_s, run.restarts, task.alone_s(self._rescale_s)
+            )
+            del self._active[task.name]
+
+    def _decide(self, now_s: float) -> None:
+        jobs = tuple(self._seen(run, now_s) for run in self._active.values())
+        state = ClusterState(now_s, jobs, self._book, self._rescale_s)
+        self._decisions += 1
+        allocation = dict(self._scheduler.allocate(state))
+        self._check(allocation)
+        for name, run in self._active.items():
+            plan = allocation.get(name)
+            if plan != run.plan:
+                self._change(run, plan, now_s)
+
+    def _seen(self, run: _Run, now_s: float) -> JobState:
+        task, plan = run.task, run.plan
+        trained = 0.0 if plan is None else max(0.0, now_s - run.ready_s) / run.step_s
+        held_s = 0.0 if plan is None else (now_s - run.since_s) * plan.size
+        return JobState(
+            task.name,
+            task.submit_s,
+            task.demand,
+            task.preferred,
+            task.may_mix_types,
+            task.min_gpus,
+            run.remaining_steps - trained,
+            run.attained_gpu_s + held_s,
+            plan,
+            plan is not None and now_s < run.ready_s,
+            None if plan is None else run.step_s,
+        )
+
+    def _change(self, run: _Run, plan: Plan | None, now_s: float) -> None:
+        if run.plan is not None:
+            self._close_phases(run, now_s)
+        if plan is not None:
+            if math.isnan(run.start_s):
+                run.start_s = now_s
+            else:
+                run.restarts += 1
+            factor = 1.0 if self._slowdown is None else self._slowdown(run.task.name, plan)
+            run.since_s, run.ready_s = now_s, now_s + self._rescale_s
+            run.step_s = plan.step_s * factor
+        run.plan = plan
+
+    def _close_phases(self, run: _Run, now_s: float) -> None:
+        """Write down what the job did under its plan up to now."""
+        plan = run.plan
+        assert plan is not None
+        nothing = (0,) * len(plan.gpus)
+        ready_s = min(run.ready_s, now_s)
+        if ready_s > run.since_s:
+            idle_w = self._power.idle_power_w(plan.gpus)
+            self._phases.append(
+                Phase(run.number, run.since_s, ready_s, Activity.RESTARTING, plan.gpus, nothing, idle_w, 0.0)
+            )
+        if now_s > ready_s:
+            # A job that ends has trained all its steps, whatever the rounding of its time says.
+            trained = run.remaining_steps if now_s == run.end_s else (now_s - ready_s) / run.step_s
+            power_w = self._power.training_power_w(
+                plan.gpus, plan.workers, run.task.demand.step_s, run.step_s
+            )
+            self._phases.append(
+                Phase(run.number, ready_s, now_s, Activity.TRAINING, plan.gpus, plan.gpus, power_w, trained)
+            )
+            run.remaining_steps -= trained
+        run.attained_gpu_s += (now_s - run.since_s) * plan.size
+
+    def _check(self, allocation: dict[str, Plan]) -> None:
+        """Refuse an allocation that no cluster could carry out.
+
+        Raises:
+            PolicyError: It names a job that is not there, gives away more GPUs than there are, or places too few
+                logical workers.
+        """
+        taken = [0] * len(self._cluster.counts)
+        for name, plan in allocation.items():
+            if name not in self._active:
+                raise PolicyError(f"the scheduler gave GPUs to {name}, which is not a job that could run now")
+            task = self._active[name].task
+            if plan == self._active[name].plan:
+                pass
+            elif sum(plan.workers) != task.demand.logical_workers or plan.step_s != _step_s(task, plan):
+                workers = task.demand.logical_workers
+                raise PolicyError(
+                    f"the scheduler's plan for {name} does not place its {workers} logical workers"
+                )
+            taken = [held + count for held, count in zip(taken, plan.gpus, strict=True)]
+        if any(held > there for held, there in zip(taken, self._cluster.counts, strict=True)):
+            raise PolicyError(f"the scheduler gave away {taken} GPUs of {list(self._cluster.counts)}")
+
+
+def _step_s(task: ClusterTask, plan: Plan) -> float:
+    """Return what a step takes with the logical workers of a plan spread evenly over the GPUs of each type, s."""
+    times = [
+        fullest * time_s
+        for fullest, time_s in zip(plan.workers_per_gpu, task.demand.step_s, strict=True)
+        if fullest
+    ]
+    return max(times, default=math.inf)
