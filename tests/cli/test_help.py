@@ -10,6 +10,7 @@ import pytest
 VERBS = [
     ("measure",),
     ("simulate", "recurring"),
+    ("simulate", "cluster"),
     ("data", "list"),
     ("data", "describe"),
     ("data", "validate"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from elastance.cli import options, simulate_groups
+from elastance.cli import options, simulate_cluster, simulate_groups
 from elastance.errors import InputError
 
 if TYPE_CHECKING:
@@ -332,3 +332,6 @@ def _print_answer(comparison: Comparison) -> None:
 
 
 app.command("groups", short_help="Many recurring jobs that overlap, as on a cluster.")(simulate_groups.groups)
+app.command("cluster", short_help="Elastic jobs that share a cluster of several GPU types.")(
+    simulate_cluster.cluster
+)

@@ -1,5 +1,6 @@
 """Pictures of results; matplotlib is imported when the first is drawn."""
 
+from elastance.figures.cluster import draw_cluster_allocation, draw_cluster_comparison
 from elastance.figures.groups import draw_groups
 from elastance.figures.profile import draw_profile
 from elastance.figures.recurring import draw_recurring
@@ -9,6 +10,8 @@ from elastance.figures.style import Theme, check_picture_path, find_theme, save_
 __all__ = [
     "Theme",
     "check_picture_path",
+    "draw_cluster_allocation",
+    "draw_cluster_comparison",
     "draw_groups",
     "draw_profile",
     "draw_recurring",

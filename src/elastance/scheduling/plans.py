@@ -94,9 +94,9 @@ class _Levels:
 
     @classmethod
     def of(cls, demand: Demand) -> _Levels:
-        counts = np.arange(1, demand.logical_workers + 1)
-        finishing = [counts * time_s for time_s in demand.step_s]  # when a GPU has done 1, 2, ... micro-batches
-        step_s = np.unique(np.concatenate([finishing[of] for of in demand.usable]))
+        counts = range(1, demand.logical_workers + 1)
+        finishing = [[count * time_s for count in counts] for time_s in demand.step_s]
+        step_s = np.array(sorted({time_s for of in demand.usable for time_s in finishing[of]}))
         return cls(step_s, np.array([np.searchsorted(times, step_s, side="right") for times in finishing]))
 
 

@@ -8,8 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elastance.scheduling import PublishedEasyScale, PublishedYarnCs, build_scheduler, find_scheduler
-from elastance.scheduling import registered_schedulers
+from elastance.scheduling import (
+    PublishedEasyScale,
+    PublishedYarnCs,
+    build_scheduler,
+    find_scheduler,
+    registered_schedulers,
+)
 from elastance.simulate.cluster import (
     Activity,
     ClusterHistory,

@@ -12,6 +12,7 @@ from elastance.simulate.cluster.history import Activity, ClusterHistory, JobOutc
 from elastance.simulate.cluster.measures import ClusterMeasures
 from elastance.simulate.cluster.power import ClusterPower
 from elastance.simulate.cluster.published import PublishedClusterWorld
+from elastance.simulate.cluster.records import check_directory, write_records
 from elastance.simulate.cluster.tasks import ClusterShape, ClusterTask, make_tasks
 from elastance.simulate.cluster.timeline import Timeline
 from elastance.simulate.cluster.world import ClusterWorld
@@ -33,6 +34,8 @@ __all__ = [
     "Phase",
     "PublishedClusterWorld",
     "Timeline",
+    "check_directory",
     "make_tasks",
     "simulate_cluster",
+    "write_records",
 ]
