@@ -64,18 +64,32 @@ def test_eq_1_of_the_paper_collapses() -> None:
     assert total - waste == 16 / overload == 16 / plan.step_s
 
 
-def test_proposals_ask_for_one_type_and_release_what_they_do_not_need() -> None:
+@given(demands().filter(lambda demand: demand.usable), st.data())
+def test_proposals_are_the_fewest_gpus_for_every_shorter_step(demand: Demand, data: st.DataObject) -> None:
+    gpus = tuple(data.draw(st.integers(0, 3)) for _ in demand.step_s)
+    book = PlanBook(tuple(count + data.draw(st.integers(0, 4)) for count in gpus))
+    plan = book.plan(demand, gpus)
+    if plan is None:
+        return
+    found = {(of.gpu_type, of.added): of for of_type in book.scale_outs(demand, plan) for of in of_type}
+    for gpu_type in demand.usable:
+        shortest_s = plan.step_s
+        for added in range(1, min(book.shape[gpu_type] - plan.gpus[gpu_type], plan.size) + 1):
+            more = tuple(count + added * (of == gpu_type) for of, count in enumerate(plan.gpus))
+            larger = best_plan(demand, more)
+            assert larger is not None
+            if larger.step_s < shortest_s:
+                shortest_s = larger.step_s
+                proposal = found.pop((gpu_type, added))
+                assert (proposal.gpus, proposal.step_s) == (more, shortest_s)
+                assert proposal.gain == pytest.approx((plan.step_s / shortest_s - 1) / added)
+    assert not found
+
+
+def test_a_larger_plan_may_release_gpus() -> None:
     book, demand = PlanBook((8, 8)), Demand((1.0, 3.0), 8)
     plan = book.plan(demand, (3, 1))
     assert plan is not None
-    found = [proposal for of_type in book.scale_outs(demand, plan) for proposal in of_type]
-    assert found
-    for proposal in found:
-        other = 1 - proposal.gpu_type
-        assert proposal.plan.gpus[proposal.gpu_type] == plan.gpus[proposal.gpu_type] + proposal.added
-        assert proposal.plan.gpus[other] <= plan.gpus[other]
-        assert proposal.plan.step_s < plan.step_s
-        assert proposal.added <= plan.size
-        assert proposal.gain == pytest.approx((plan.step_s / proposal.plan.step_s - 1) / proposal.added)
-    assert any(proposal.plan.gpus[1] == 0 for proposal in found)
+    offered = [book.plan(demand, of.gpus) for of_type in book.scale_outs(demand, plan) for of in of_type]
+    assert any(larger is not None and larger.gpus[1] == 0 for larger in offered)
     assert book.scale_outs(demand, plan) is book.scale_outs(demand, plan)

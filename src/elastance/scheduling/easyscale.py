@@ -130,9 +130,11 @@ class _Round:
             won: set[str] = set()
             for proposal, job in proposals:
                 if job.name not in won and proposal.added <= self._free[proposal.gpu_type]:
+                    plan = self.state.book.plan(self._demands[job.name], proposal.gpus)
+                    assert plan is not None
                     self._take(self.plans[job.name], -1)
-                    self._take(proposal.plan, +1)
-                    self.plans[job.name] = proposal.plan
+                    self._take(plan, +1)
+                    self.plans[job.name] = plan
                     accepted.append(job)
                     won.add(job.name)
             growing = [job for job in growing if job.name in won and job.plan is None]
@@ -145,14 +147,16 @@ class _Round:
         best: list[Proposal] = []
         for of_type in self.state.book.scale_outs(self._demands[job.name], plan):
             for proposal in of_type:
-                if proposal.added <= self._free[proposal.gpu_type] and self._pays(job, plan, proposal.plan):
+                if proposal.added <= self._free[proposal.gpu_type] and self._pays(job, plan, proposal):
                     best.append(proposal)
                     break
         return best
 
-    def _pays(self, job: JobState, plan: Plan, larger: Plan) -> bool:
+    def _pays(self, job: JobState, plan: Plan, proposal: Proposal) -> bool:
         """Whether the steps left are shortened by more than the restart takes; a job that starts pays it anyway."""
-        return job.plan is None or job.remaining_steps * (plan.step_s - larger.step_s) > self.state.rescale_s
+        return (
+            job.plan is None or job.remaining_steps * (plan.step_s - proposal.step_s) > self.state.rescale_s
+        )
 
     def _smallest(self, job: JobState) -> Plan | None:
         """Return the plan on the fewest GPUs the job waits for, the fastest that are free; None if they are not."""

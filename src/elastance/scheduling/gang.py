@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from elastance.scheduling.contract import ClusterState, JobState, Stateless
@@ -17,6 +18,7 @@ TIRESIAS_QUEUES_GPU_S = (3600.0, 36000.0)
 """Attained service at which a job falls into the next queue: an hour and ten hours of one GPU."""
 
 
+@cache
 def gang_plan(demand: Demand, preferred: int) -> Plan:
     """Return the plan of one logical worker per GPU of the preferred type."""
     workers = demand.logical_workers

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from bisect import bisect_left
+from typing import TYPE_CHECKING, NamedTuple
 
 from elastance.scheduling.plans import best_plan
 
@@ -14,20 +14,21 @@ MOST_GROWTH = 2
 """A proposal asks for at most this many times the GPUs a job holds (EasyScale's artifact)."""
 
 
-@dataclass(frozen=True)
-class Proposal:
-    """A better plan for a running job, with more GPUs of one type and no more of the others.
+class Proposal(NamedTuple):
+    """What a running job would do with more GPUs of one type.
 
     Attributes:
-        plan: What the job would do.
+        gpus: GPUs it would have; its plan on them may do without some.
         gpu_type: The type it asks for.
         added: How many of them.
+        step_s: What a step would take, s.
         gain: Average speedup per added GPU: (old step / new step - 1) / added.
     """
 
-    plan: Plan
+    gpus: Gpus
     gpu_type: int
     added: int
+    step_s: float
     gain: float
 
 
@@ -63,16 +64,19 @@ class PlanBook:
         return self.plan(demand, _raised(plan.gpus, gpu_type, -1))
 
     def _raising(self, demand: Demand, plan: Plan, gpu_type: int) -> tuple[Proposal, ...]:
-        found: list[Proposal] = []
-        shortest_s = plan.step_s
-        room = self.shape[gpu_type] - plan.gpus[gpu_type]
-        for added in range(1, min(room, (MOST_GROWTH - 1) * plan.size) + 1):
-            larger = self.plan(demand, _raised(plan.gpus, gpu_type, added))
-            assert larger is not None
-            if larger.step_s < shortest_s:
-                shortest_s = larger.step_s
-                found.append(Proposal(larger, gpu_type, added, (plan.step_s / shortest_s - 1.0) / added))
-        return tuple(sorted(found, key=lambda of: (-of.gain, -of.added)))
+        """Find for every shorter step the fewest GPUs of a type that allow it."""
+        levels, workers = demand.levels, demand.logical_workers
+        most = min(self.shape[gpu_type] - plan.gpus[gpu_type], (MOST_GROWTH - 1) * plan.size)
+        found: dict[int, Proposal] = {}
+        for level in range(bisect_left(levels.step_s, plan.step_s) - 1, -1, -1):
+            of_one = levels.capacity[level][gpu_type]
+            lacking = workers - levels.hosted(plan.gpus, level)
+            if lacking > most * of_one:
+                break
+            added, step_s = -(-lacking // of_one), levels.step_s[level]
+            gain = (plan.step_s / step_s - 1.0) / added
+            found[added] = Proposal(_raised(plan.gpus, gpu_type, added), gpu_type, added, step_s, gain)
+        return tuple(sorted(found.values(), key=lambda of: (-of.gain, -of.added)))
 
 
 def _raised(gpus: Gpus, gpu_type: int, by: int) -> Gpus:

@@ -11,14 +11,14 @@ Assumes that communication and the switch between logical workers cost nothing b
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from operator import mul
 from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
 Gpus: TypeAlias = tuple[int, ...]
 """How many GPUs of each type, in the order of the cluster's types."""
@@ -37,9 +37,8 @@ class Demand:
     logical_workers: int
 
     def only(self, gpu_type: int) -> Demand:
-        """Return the same demand, restricted to one GPU type."""
-        times = tuple(time if index == gpu_type else math.inf for index, time in enumerate(self.step_s))
-        return Demand(times, self.logical_workers)
+        """Return the same demand, restricted to one GPU type; always the same object."""
+        return _restricted(self, gpu_type)
 
     @cached_property
     def usable(self) -> tuple[int, ...]:
@@ -48,9 +47,15 @@ class Demand:
         return tuple(sorted(finite, key=lambda index: (self.step_s[index], index)))
 
     @cached_property
-    def levels(self) -> _Levels:
+    def levels(self) -> Levels:
         """Every length a step can have; worked out once."""
-        return _Levels.of(self)
+        return Levels.of(self)
+
+
+@cache
+def _restricted(demand: Demand, gpu_type: int) -> Demand:
+    times = (time_s if of == gpu_type else math.inf for of, time_s in enumerate(demand.step_s))
+    return Demand(tuple(times), demand.logical_workers)
 
 
 @dataclass(frozen=True)
@@ -81,23 +86,31 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class _Levels:
+class Levels:
     """Every length a step can have, ascending, and how many logical workers a GPU can host in it.
 
     Attributes:
-        step_s: Length of a step; shape (levels,).
-        capacity: Shape (types, levels).
+        step_s: Length of a step at each level.
+        capacity: At each level, logical workers on one GPU of each type.
     """
 
-    step_s: NDArray[np.float64]
-    capacity: NDArray[np.int64]
+    step_s: tuple[float, ...]
+    capacity: tuple[tuple[int, ...], ...]
 
     @classmethod
-    def of(cls, demand: Demand) -> _Levels:
+    def of(cls, demand: Demand) -> Levels:
+        """Work out the levels of a demand."""
         counts = range(1, demand.logical_workers + 1)
         finishing = [[count * time_s for count in counts] for time_s in demand.step_s]
-        step_s = np.array(sorted({time_s for of in demand.usable for time_s in finishing[of]}))
-        return cls(step_s, np.array([np.searchsorted(times, step_s, side="right") for times in finishing]))
+        step_s = sorted({time_s for of in demand.usable for time_s in finishing[of]})
+        return cls(
+            tuple(step_s),
+            tuple(tuple(bisect_right(times, time_s) for times in finishing) for time_s in step_s),
+        )
+
+    def hosted(self, gpus: Sequence[int], level: int) -> int:
+        """Return how many logical workers the GPUs can host at a level."""
+        return sum(map(mul, gpus, self.capacity[level]))
 
 
 def best_plan(demand: Demand, gpus: Gpus) -> Plan | None:
@@ -112,33 +125,27 @@ def best_plan(demand: Demand, gpus: Gpus) -> Plan | None:
     Returns:
         The plan, or None if none of the GPUs may be used.
     """
-    held = np.array(gpus, dtype=np.int64)
-    if not any(held[of] for of in demand.usable):
+    if not any(gpus[of] for of in demand.usable):
         return None
-    held[[of for of in range(len(gpus)) if of not in demand.usable]] = 0
-    level = _first_level(demand, held)
-    capacity = demand.levels.capacity[:, level]
-    held[capacity == 0] = 0  # too slow to finish a single micro-batch in such a step
+    levels, workers = demand.levels, demand.logical_workers
+    level = bisect_left(range(len(levels.step_s)), workers, key=lambda level: levels.hosted(gpus, level))
+    capacity = levels.capacity[level]
+    held = [count if of_one else 0 for count, of_one in zip(gpus, capacity, strict=True)]
+    spare = levels.hosted(held, level) - workers
     for gpu_type in reversed(demand.usable):
         if held[gpu_type]:
-            spare = int(held @ capacity) - demand.logical_workers
-            held[gpu_type] -= min(int(held[gpu_type]), spare // int(capacity[gpu_type]))
-    return _plan_at(demand, held, level)
+            released = min(held[gpu_type], spare // capacity[gpu_type])
+            held[gpu_type] -= released
+            spare -= released * capacity[gpu_type]
+    return Plan(tuple(held), _placed(levels, held, level, spare), levels.step_s[level])
 
 
-def _first_level(demand: Demand, held: NDArray[np.int64]) -> int:
-    """Return the number of the shortest step in which the GPUs `held` can host every logical worker."""
-    return int(np.searchsorted(held @ demand.levels.capacity, demand.logical_workers))
-
-
-def _plan_at(demand: Demand, held: NDArray[np.int64], level: int) -> Plan:
+def _placed(levels: Levels, held: Sequence[int], level: int, spare: int) -> tuple[int, ...]:
     """Fill all GPUs as far as the step allows; where there is room left, it is on those that would finish last."""
-    capacity = demand.levels.capacity
-    workers = held * capacity[:, level]
-    spare = int(workers.sum()) - demand.logical_workers
-    for gpu_type in np.flatnonzero(capacity[:, level] > (capacity[:, level - 1] if level else 0)):
-        left_out = min(spare, int(held[gpu_type]))
-        workers[gpu_type] -= left_out
+    before = levels.capacity[level - 1] if level else (0,) * len(held)
+    workers: list[int] = []
+    for count, capacity, shorter in zip(held, levels.capacity[level], before, strict=True):
+        left_out = min(spare, count) if capacity > shorter else 0
         spare -= left_out
-    gpus, placed = tuple(map(int, held)), tuple(map(int, workers))
-    return Plan(gpus, placed, float(demand.levels.step_s[level]))
+        workers.append(count * capacity - left_out)
+    return tuple(workers)

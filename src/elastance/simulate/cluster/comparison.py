@@ -13,6 +13,7 @@ import numpy as np
 
 from elastance.errors import InputError, UnknownNameError
 from elastance.scheduling import (
+    PlanBook,
     PublishedEasyScale,
     PublishedYarnCs,
     build_scheduler,
@@ -30,8 +31,6 @@ from elastance.traces import find_step_times, read_cluster
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from elastance.scheduling import PublishedScheduler
-    from elastance.scheduling.plans import Gpus
     from elastance.simulate.cluster.history import ClusterHistory
     from elastance.simulate.cluster.tasks import ClusterTask
     from elastance.traces import ClusterWorkload, StepTimes
@@ -58,7 +57,7 @@ class ClusterPolicyResult:
         seeds: Repetitions.
         histories: One run per seed.
         measures: What they amount to.
-        simulation_s: Wall-clock time the simulation of each seed took.
+        simulation_s: Wall-clock time the simulation of each seed took; plans worked out before are not again.
     """
 
     policy: str
@@ -176,6 +175,7 @@ def simulate_cluster(
     for name in names:
         if compat or find_scheduler(name).gang:
             require_gangs(tasks, shape, name)
+    book = PlanBook(shape.counts)
     total, done = len(names) * len(chosen) * len(tasks), 0
     results: list[ClusterPolicyResult] = []
     for name in names:
@@ -184,7 +184,18 @@ def simulate_cluster(
         for seed in chosen:
             began_s = time.perf_counter()
             report = None if on_progress is None else _offset(on_progress, done, total)
-            world = _world(name, _seeded(tasks, seed), shape, power, interval_s, compat=compat)
+            world = (
+                _published_world(name, _seeded(tasks, seed), shape, power, interval_s)
+                if compat
+                else ClusterWorld(
+                    _seeded(tasks, seed),
+                    shape,
+                    build_scheduler(find_scheduler(name)),
+                    power,
+                    interval_s=interval_s,
+                    book=book,
+                )
+            )
             histories.append(world.run(report))
             took_s.append(time.perf_counter() - began_s)
             done += len(tasks)
@@ -215,23 +226,9 @@ def _offset(on_progress: Callable[[int, int], None], done: int, total: int) -> C
     return lambda ended: on_progress(done + ended, total)
 
 
-def _world(
-    name: str,
-    tasks: tuple[ClusterTask, ...],
-    shape: ClusterShape,
-    power: ClusterPower,
-    interval_s: float,
-    *,
-    compat: bool,
-) -> ClusterWorld | PublishedClusterWorld:
-    if compat:
-        scheduler = _published(name, shape.counts)
-        return PublishedClusterWorld(tasks, shape, scheduler, power, interval_s=interval_s)
-    scheduler = build_scheduler(find_scheduler(name))
-    return ClusterWorld(tasks, shape, scheduler, power, interval_s=interval_s)
-
-
-def _published(name: str, shape: Gpus) -> PublishedScheduler:
-    if name == "yarn-cs":
-        return PublishedYarnCs(shape)
-    return PublishedEasyScale(shape, mixes_types=name == "easyscale-heter")
+def _published_world(
+    name: str, tasks: tuple[ClusterTask, ...], shape: ClusterShape, power: ClusterPower, interval_s: float
+) -> PublishedClusterWorld:
+    elastic = PublishedEasyScale(shape.counts, mixes_types=name == "easyscale-heter")
+    scheduler = PublishedYarnCs(shape.counts) if name == "yarn-cs" else elastic
+    return PublishedClusterWorld(tasks, shape, scheduler, power, interval_s=interval_s)

@@ -100,6 +100,7 @@ def make_tasks(
         UnknownNameError: There are no step times of a job's application, or on a GPU type of the cluster.
     """
     tasks: list[ClusterTask] = []
+    demands: dict[Demand, Demand] = {}  # equal jobs share one, and with it what is worked out once
     for job in jobs:
         if job.preferred_gpu not in cluster.types:
             raise InputError(
@@ -113,11 +114,12 @@ def make_tasks(
                 f"and there are {largest} that it may use"
             )
         step_s = tuple(times.step_s(job.application, job.batch_size, gpu) for gpu in cluster.types)
+        demand = Demand(step_s, job.logical_workers)
         tasks.append(
             ClusterTask(
                 name=job.name,
                 submit_s=job.submit_s,
-                demand=Demand(step_s, job.logical_workers),
+                demand=demands.setdefault(demand, demand),
                 preferred=preferred,
                 may_mix_types=job.may_mix_types,
                 min_gpus=job.min_gpus,

@@ -60,6 +60,7 @@ class ClusterWorld:
         interval_s: How often the scheduler is asked at least, s.
         rescale_s: What a start or a change of plan costs, s.
         slowdown: How many times as long as foreseen the steps of a job take under a plan, by its name; 1 by default.
+        book: Plans on this cluster that may have been worked out before.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class ClusterWorld:
         interval_s: float = INTERVAL_S,
         rescale_s: float = RESCALE_S,
         slowdown: Callable[[str, Plan], float] | None = None,
+        book: PlanBook | None = None,
     ) -> None:
         self._tasks = tasks
         self._cluster = cluster
@@ -80,7 +82,7 @@ class ClusterWorld:
         self._interval_s = interval_s
         self._rescale_s = rescale_s
         self._slowdown = slowdown
-        self._book = PlanBook(cluster.counts)
+        self._book = PlanBook(cluster.counts) if book is None else book
         self._active: dict[str, _Run] = {}
         self._phases: list[Phase] = []
         self._outcomes: dict[int, JobOutcome] = {}
