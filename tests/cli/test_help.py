@@ -19,6 +19,7 @@ VERBS = [
     ("data", "capriccio"),
     ("data", "synthesize", "traces"),
     ("data", "synthesize", "groups"),
+    ("data", "synthesize", "cluster"),
     ("data", "synthesize", "drift"),
     ("sweep", "recurring"),
     ("sweep", "groups"),

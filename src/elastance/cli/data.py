@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from elastance.cli import data_drift, data_files, data_groups, data_text
+from elastance.cli import data_cluster, data_drift, data_files, data_groups, data_text
 
 if TYPE_CHECKING:
     from elastance.traces import TraceSource
@@ -269,6 +269,7 @@ data_files.synthesize_app.command("groups", short_help="Groups of overlapping su
     data_groups.synthesize_groups
 )
 app.command(short_help="Slice text into a drifting data set.")(data_text.capriccio)
+data_files.synthesize_app.command("cluster", short_help="Jobs of a cluster.")(data_cluster.synthesize_cluster)
 data_files.synthesize_app.command("drift", short_help="Per-slice train traces of a drifting data set.")(
     data_drift.drift
 )
