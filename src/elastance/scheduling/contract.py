@@ -74,7 +74,10 @@ class ClusterState:
 
 @runtime_checkable
 class Scheduler(Protocol):
-    """Decides which job runs on which GPUs; asked whenever a job arrives or ends, and at regular intervals."""
+    """Decides which job runs on which GPUs; asked whenever a job arrives or ends, and at regular intervals.
+
+    One whose answer cannot change in between may set ``asked_at_intervals = False``.
+    """
 
     def allocate(self, state: ClusterState) -> Allocation:
         """Return the plans of all jobs that are to run from now on."""

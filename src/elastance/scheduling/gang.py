@@ -28,7 +28,11 @@ def gang_plan(demand: Demand, preferred: int) -> Plan:
     return plan
 
 
-class YarnCs(Stateless):
+class _Gang(Stateless):
+    asked_at_intervals = False  # as long as no job arrives or ends, nothing that counts changes
+
+
+class YarnCs(_Gang):
     """One job at a time has the whole cluster, in order of submission: the published baseline as it was run."""
 
     def allocate(self, state: ClusterState) -> Allocation:
@@ -36,7 +40,7 @@ class YarnCs(Stateless):
         return _packed(state, state.jobs[:1])
 
 
-class Fifo(Stateless):
+class Fifo(_Gang):
     """In order of submission; the first job that does not fit holds up all behind it."""
 
     def allocate(self, state: ClusterState) -> Allocation:
@@ -44,7 +48,7 @@ class Fifo(Stateless):
         return _packed(state, state.jobs, until_full=True)
 
 
-class FifoBackfill(Stateless):
+class FifoBackfill(_Gang):
     """In order of submission; whatever fits beside the running jobs starts."""
 
     def allocate(self, state: ClusterState) -> Allocation:
@@ -53,7 +57,7 @@ class FifoBackfill(Stateless):
         return _packed(state, [*running, *(job for job in state.jobs if job.plan is None)])
 
 
-class Srtf(Stateless):
+class Srtf(_Gang):
     """Shortest remaining time first, known in advance; preempts."""
 
     def allocate(self, state: ClusterState) -> Allocation:
@@ -61,8 +65,10 @@ class Srtf(Stateless):
         return _packed(state, sorted(state.jobs, key=_remaining_s))
 
 
-class Tiresias(Stateless):
+class Tiresias(_Gang):
     """Least attained service first, in queues, without knowing how long jobs are (NSDI'19, discretised 2D-LAS)."""
+
+    asked_at_intervals = True  # jobs fall into other queues while they run
 
     def allocate(self, state: ClusterState) -> Allocation:
         """Run the jobs of the first queue that fit, then of the next."""
@@ -74,10 +80,9 @@ def _packed(state: ClusterState, jobs: Iterable[JobState], *, until_full: bool =
     free = list(state.shape)
     chosen: dict[str, Plan] = {}
     for job in jobs:
-        plan = job.plan or gang_plan(job.demand, job.preferred)
-        if plan.size <= free[job.preferred]:
-            free[job.preferred] -= plan.size
-            chosen[job.name] = plan
+        if job.demand.logical_workers <= free[job.preferred]:
+            free[job.preferred] -= job.demand.logical_workers
+            chosen[job.name] = job.plan or gang_plan(job.demand, job.preferred)
         elif until_full:
             break
     return chosen

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from elastance.scheduling import Plan, Scheduler
+    from elastance.scheduling.contract import Allocation
     from elastance.simulate.cluster.power import ClusterPower
     from elastance.simulate.cluster.tasks import ClusterShape, ClusterTask
 
@@ -42,6 +43,7 @@ class _Run:
     start_s: float = math.nan
     restarts: int = 0
     attained_gpu_s: float = 0.0
+    seen_waiting: JobState | None = None  # what the scheduler sees of it, as long as it waits
 
     @property
     def end_s(self) -> float:
@@ -83,7 +85,9 @@ class ClusterWorld:
         self._rescale_s = rescale_s
         self._slowdown = slowdown
         self._book = PlanBook(cluster.counts) if book is None else book
+        self._asked_at_intervals = bool(getattr(scheduler, "asked_at_intervals", True))
         self._active: dict[str, _Run] = {}
+        self._running: dict[str, _Run] = {}
         self._phases: list[Phase] = []
         self._outcomes: dict[int, JobOutcome] = {}
         self._decisions = 0
@@ -102,14 +106,16 @@ class ClusterWorld:
         now_s = 0.0
         while arrivals or self._active:
             next_s = self._tasks[arrivals[-1]].submit_s if arrivals else math.inf
-            ends_s = min((run.end_s for run in self._active.values()), default=math.inf)
+            ends_s = min((run.end_s for run in self._running.values()), default=math.inf)
             if self._active:
                 if not math.isfinite(min(next_s, ends_s)):
                     raise PolicyError(
                         f"the scheduler leaves {len(self._active)} jobs waiting for ever, "
                         f"the first is {next(iter(self._active))}"
                     )
-                next_s = min(next_s, ends_s, (now_s // self._interval_s + 1.0) * self._interval_s)
+                next_s = min(next_s, ends_s)
+                if self._asked_at_intervals:
+                    next_s = min(next_s, (now_s // self._interval_s + 1.0) * self._interval_s)
             now_s = max(now_s, next_s)
             while arrivals and self._tasks[arrivals[-1]].submit_s <= now_s:
                 number = arrivals.pop()
@@ -132,7 +138,7 @@ class ClusterWorld:
         )
 
     def _end_jobs(self, now_s: float) -> None:
-        ended = [run for run in self._active.values() if run.end_s <= now_s]
+        ended = [run for run in self._running.values() if run.end_s <= now_s]
         for run in sorted(ended, key=lambda run: (run.end_s, run.number)):
             end_s = run.end_s
             self._close_phases(run, end_s)
@@ -140,24 +146,25 @@ class ClusterWorld:
             self._outcomes[run.number] = JobOutcome(
                 task.name, task.submit_s, run.start_s, end_s, run.restarts, task.alone_s(self._rescale_s)
             )
-            del self._active[task.name]
+            del self._active[task.name], self._running[task.name]
 
     def _decide(self, now_s: float) -> None:
-        jobs = tuple(self._seen(run, now_s) for run in self._active.values())
-        state = ClusterState(now_s, jobs, self._book, self._rescale_s)
+        jobs = tuple(run.seen_waiting or self._seen(run, now_s) for run in self._active.values())
         self._decisions += 1
-        allocation = dict(self._scheduler.allocate(state))
+        allocation = self._scheduler.allocate(ClusterState(now_s, jobs, self._book, self._rescale_s))
         self._check(allocation)
-        for name, run in self._active.items():
-            plan = allocation.get(name)
-            if plan != run.plan:
+        for run in [run for name, run in self._running.items() if name not in allocation]:
+            self._change(run, None, now_s)
+        for name, plan in allocation.items():
+            run = self._active[name]
+            if plan is not run.plan and plan != run.plan:
                 self._change(run, plan, now_s)
 
     def _seen(self, run: _Run, now_s: float) -> JobState:
         task, plan = run.task, run.plan
         trained = 0.0 if plan is None else max(0.0, now_s - run.ready_s) / run.step_s
         held_s = 0.0 if plan is None else (now_s - run.since_s) * plan.size
-        return JobState(
+        seen = JobState(
             task.name,
             task.submit_s,
             task.demand,
@@ -170,6 +177,9 @@ class ClusterWorld:
             plan is not None and now_s < run.ready_s,
             None if plan is None else run.step_s,
         )
+        if plan is None:
+            run.seen_waiting = seen
+        return seen
 
     def _change(self, run: _Run, plan: Plan | None, now_s: float) -> None:
         if run.plan is not None:
@@ -182,6 +192,10 @@ class ClusterWorld:
             factor = 1.0 if self._slowdown is None else self._slowdown(run.task.name, plan)
             run.since_s, run.ready_s = now_s, now_s + self._rescale_s
             run.step_s = plan.step_s * factor
+            run.seen_waiting = None
+            self._running[run.task.name] = run
+        else:
+            del self._running[run.task.name]
         run.plan = plan
 
     def _close_phases(self, run: _Run, now_s: float) -> None:
@@ -207,7 +221,7 @@ class ClusterWorld:
             run.remaining_steps -= trained
         run.attained_gpu_s += (now_s - run.since_s) * plan.size
 
-    def _check(self, allocation: dict[str, Plan]) -> None:
+    def _check(self, allocation: Allocation) -> None:
         """Refuse an allocation that no cluster could carry out.
 
         Raises:
@@ -219,9 +233,10 @@ class ClusterWorld:
             if name not in self._active:
                 raise PolicyError(f"the scheduler gave GPUs to {name}, which is not a job that could run now")
             task = self._active[name].task
-            if plan == self._active[name].plan:
-                pass
-            elif sum(plan.workers) != task.demand.logical_workers or plan.step_s != _step_s(task, plan):
+            known = plan is self._active[name].plan
+            if not known and (
+                sum(plan.workers) != task.demand.logical_workers or plan.step_s != _step_s(task, plan)
+            ):
                 workers = task.demand.logical_workers
                 raise PolicyError(
                     f"the scheduler's plan for {name} does not place its {workers} logical workers"
