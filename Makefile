@@ -5,7 +5,7 @@ BENCH := benchmarks/.venv
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench bench-measure bench-policies bench-split bench-train models clean
+.PHONY: help setup demo test lint format bench bench-measure bench-policies bench-split bench-cluster bench-train models clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ $(BENCH)/.ready: benchmarks/requirements.txt constraints.txt pyproject.toml
 
 bench-split: setup ## Time the exact splits, side by side with the published double loop
 	$(BIN)/python benchmarks/split_speed.py $(ARGS)
+
+bench-cluster: setup ## Time cluster simulations (ARGS=../shared/data/easyscale: beside the published simulator)
+	$(BIN)/python benchmarks/cluster_speed.py $(ARGS)
 
 bench-train: setup ## Time the callbacks of real training against a 10 ms step
 	$(BIN)/python benchmarks/callback_overhead.py $(ARGS)

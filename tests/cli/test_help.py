@@ -63,7 +63,9 @@ def test_policies_are_listed_with_kind_and_default(elastance) -> None:
     answer = elastance("policies")
     for text in ("zeus (default)", "grid-early-stop", "power-limit", "baseline"):
         assert text in answer.out
+    assert "easyscale-heter" in answer.out
     document = json.loads(elastance("policies", "--json").out)
+    assert "fifo-backfill" in [scheduler["name"] for scheduler in document["schedulers"]]
     assert document["default"] == "zeus"
     assert [policy["name"] for policy in document["policies"] if policy["default"]] == ["zeus"]
     assert all(policy["summary"] and policy["kind"] for policy in document["policies"])

@@ -11,7 +11,7 @@ import typer
 def policies(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """List every registered policy: its kind, what it does, and which is the default.
+    """List every registered policy: its kind, what it does, and which is the default; schedulers of clusters too.
 
     A policy is named on the command line by its name here, or as package.module:Class for one of your own; two
     are joined with '+', for example thompson+max-power.
@@ -22,8 +22,9 @@ def policies(
       elastance policies --json
     """  # noqa: D301
     from elastance.policies import registered_policies
+    from elastance.scheduling import registered_schedulers
 
-    infos = registered_policies()
+    infos, schedulers = registered_policies(), registered_schedulers()
     if as_json:
         document = {
             "default": next(info.name for info in infos if info.is_default),
@@ -36,6 +37,10 @@ def policies(
                     "origin": info.origin or "elastance",
                 }
                 for info in infos
+            ],
+            "schedulers": [
+                {"name": info.name, "summary": info.summary, "origin": info.origin or "elastance"}
+                for info in schedulers
             ],
         }
         print(json.dumps(document, indent=2))
@@ -50,4 +55,7 @@ def policies(
         name = f"{info.name} (default)" if info.is_default else info.name
         origin = f" [{info.origin}]" if info.origin else ""
         table.add_row(name, info.kind.value, info.summary + origin)
+    for info in schedulers:
+        origin = f" [{info.origin}]" if info.origin else ""
+        table.add_row(info.name, "cluster", info.summary.rstrip(".") + origin)
     console().print(table)

@@ -67,16 +67,19 @@ class PlanBook:
         """Find for every shorter step the fewest GPUs of a type that allow it."""
         levels, workers = demand.levels, demand.logical_workers
         most = min(self.shape[gpu_type] - plan.gpus[gpu_type], (MOST_GROWTH - 1) * plan.size)
-        found: dict[int, Proposal] = {}
+        shortest: dict[int, int] = {}  # added GPUs to the level they allow
         for level in range(bisect_left(levels.step_s, plan.step_s) - 1, -1, -1):
             of_one = levels.capacity[level][gpu_type]
             lacking = workers - levels.hosted(plan.gpus, level)
             if lacking > most * of_one:
                 break
-            added, step_s = -(-lacking // of_one), levels.step_s[level]
+            shortest[-(-lacking // of_one)] = level
+        found: list[Proposal] = []
+        for added, level in shortest.items():
+            step_s = levels.step_s[level]
             gain = (plan.step_s / step_s - 1.0) / added
-            found[added] = Proposal(_raised(plan.gpus, gpu_type, added), gpu_type, added, step_s, gain)
-        return tuple(sorted(found.values(), key=lambda of: (-of.gain, -of.added)))
+            found.append(Proposal(_raised(plan.gpus, gpu_type, added), gpu_type, added, step_s, gain))
+        return tuple(sorted(found, key=lambda of: (-of.gain, -of.added)))
 
 
 def _raised(gpus: Gpus, gpu_type: int, by: int) -> Gpus:

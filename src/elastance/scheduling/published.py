@@ -111,11 +111,13 @@ class PublishedEasyScale:
         self._shape = shape
         self._mixes_types = mixes_types
         self._held: dict[str, Holding] = {}
+        self._bid_of: dict[str, tuple[Holding, tuple[_Bid, ...]]] = {}  # remembered, no state
 
     def allocate(self, jobs: Sequence[PublishedJob]) -> dict[str, Holding]:
         """Start new jobs on the least they can run on, then accept one proposal per running job, best first."""
         names = {job.name for job in jobs}
         self._held = {name: holding for name, holding in self._held.items() if name in names}
+        self._bid_of = {name: of for name, of in self._bid_of.items() if name in names}
         running = [job for job in jobs if job.name in self._held]
         free = [
             count - sum(holding.gpus[of] for holding in self._held.values())
@@ -160,18 +162,25 @@ class PublishedEasyScale:
                     free[of] -= count
                 return
 
-    def _bids(self, job: PublishedJob) -> list[_Bid]:
+    def _bids(self, job: PublishedJob) -> tuple[_Bid, ...]:
         """Return the bid with the largest gain for each GPU type; whether its GPUs are free is asked later."""
         held = self._held[job.name]
+        if job.name not in self._bid_of or self._bid_of[job.name][0] is not held:
+            self._bid_of[job.name] = held, self._best_bids(job, held)
+        return self._bid_of[job.name][1]
+
+    def _best_bids(self, job: PublishedJob, held: Holding) -> tuple[_Bid, ...]:
         size = sum(held.gpus)
         best: dict[int, _Bid] = {}
         for plan in self._plans(job):
+            if plan.speedup < held.plan.speedup:
+                break  # and so are all that follow
             raised = [of for of, count in enumerate(plan.gpus) if count > held.gpus[of]]
-            if len(raised) != 1 or plan.waste > MOST_WASTE or plan.speedup < held.plan.speedup:
+            if len(raised) != 1 or plan.waste > MOST_WASTE:
                 continue
             gpu_type = raised[0]
             added = plan.gpus[gpu_type] - held.gpus[gpu_type]
             gain = (plan.speedup / held.plan.speedup - 1) / added + 1
             if size + added <= 2 * size and (gpu_type not in best or gain > best[gpu_type].gain):
                 best[gpu_type] = _Bid(gain, gpu_type, added, plan, job)
-        return [best[of] for of in sorted(best)]
+        return tuple(best[of] for of in sorted(best))

@@ -52,10 +52,9 @@ _OWN: tuple[tuple[str, Factory, bool], ...] = (
 
 def registered_schedulers() -> tuple[SchedulerInfo, ...]:
     """Return our own schedulers, then those of other packages by name."""
-    own = [SchedulerInfo(name, _summary(factory), factory, gang) for name, factory, gang in _OWN]
-    names = {info.name for info in own}
-    found = [info for info in _entry_points() if info.name not in names]
-    return (*own, *sorted(found, key=lambda info: info.name))
+    own = _own()
+    found = [info for info in _entry_points() if info.name not in own]
+    return (*own.values(), *sorted(found, key=lambda info: info.name))
 
 
 def find_scheduler(name: str) -> SchedulerInfo:
@@ -67,6 +66,9 @@ def find_scheduler(name: str) -> SchedulerInfo:
     """
     if ":" in name:
         return _imported(name)
+    own = _own()
+    if name in own:
+        return own[name]
     known = {info.name: info for info in registered_schedulers()}
     if name not in known:
         raise UnknownNameError("cluster policy", name, known)
@@ -86,6 +88,10 @@ def build_scheduler(info: SchedulerInfo) -> Scheduler:
         return info.factory()
     except Exception as error:
         raise PolicyError(f"cluster policy {info.name}: {_in_words(error)} while being built") from error
+
+
+def _own() -> dict[str, SchedulerInfo]:
+    return {name: SchedulerInfo(name, _summary(factory), factory, gang) for name, factory, gang in _OWN}
 
 
 def _imported(name: str) -> SchedulerInfo:
