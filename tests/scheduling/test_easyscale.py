@@ -47,6 +47,25 @@ def test_a_job_without_a_place_takes_from_one_with_more_than_its_share() -> None
     assert plans["poor"].gpus == (2, 0, 0)
 
 
+def test_who_has_no_more_than_a_share_gives_nothing() -> None:
+    modest, rich = make_job("modest", workers=3, may_mix=False), make_job("rich", workers=6, may_mix=False)
+    modest = modest._replace(
+        plan=plan_on(modest, 2, 0, 0), measured_step_s=2.0
+    )  # would lose least: 3 s for 2 s
+    rich = rich._replace(plan=plan_on(rich, 6, 0, 0), measured_step_s=1.0)
+    poor = make_job("poor", workers=1, may_mix=False)
+    plans = EasyScaleHomo().allocate(make_state([modest, rich, poor], (8, 0, 0)))
+    assert plans["modest"].size >= 2
+    assert plans["rich"].size == 3
+    assert plans["poor"].size == 1
+
+
+def test_a_job_that_restarts_is_left_alone() -> None:
+    job = make_job("a", workers=4, may_mix=False, restarting=True)
+    job = job._replace(plan=plan_on(job, 2, 0, 0), measured_step_s=2.0)
+    assert EasyScaleHomo().allocate(make_state([job]))["a"].gpus == (2, 0, 0)
+
+
 def test_nobody_shrinks_below_its_minimum() -> None:
     rich = make_job("rich", workers=4, may_mix=False, min_gpus=4)
     rich = rich._replace(plan=plan_on(rich, 4, 0, 0), measured_step_s=1.0)

@@ -168,13 +168,17 @@ class _Round:
         return None if wanted else self.state.book.plan(demand, tuple(chosen))
 
     def _reclaim(self, job: JobState) -> bool:
-        """Shrink the job that loses least by one GPU of a type that `job` may use, and say whether there is one."""
-        share = sum(self.state.shape) / len(self.state.jobs)
+        """Take a GPU that `job` may use from the one that loses least, and say whether there is one.
+
+        Only jobs give that hold more than an even share of the cluster's GPUs: a share of the types in question would
+        be fairer, and costs so many restarts that the mean completion time gets worse.
+        """
         usable = self._demands[job.name].usable
+        share = sum(self.state.shape) / len(self.state.jobs)
         least: tuple[float, str, Plan] | None = None
         for donor in self.state.jobs:
             plan = self.plans.get(donor.name)
-            if plan is None or plan.size <= max(share, donor.min_gpus) or donor.restarting:
+            if plan is None or donor.restarting or plan.size <= share:
                 continue
             for gpu_type in usable:
                 smaller = self._shrunk(donor, plan, gpu_type)

@@ -69,6 +69,7 @@ def heterogeneous_plans(demand: Demand, shape: Gpus) -> tuple[PublishedPlan, ...
         _plan(demand, speeds, gpus, threads)
         for threads in _thread_combinations(speeds, demand.logical_workers)
         for gpus in _fewest_gpus(threads, demand.logical_workers, shape)
+        if sum(map(bool, gpus)) > 1
     ]
     found.sort(key=lambda plan: -plan.speedup)
     kept = {plan.gpus: plan for plan in found}  # the last one, so the slowest
@@ -111,7 +112,7 @@ def _plan(demand: Demand, speeds: tuple[float, ...], gpus: Gpus, threads: tuple[
     used = [of for of, count in enumerate(gpus) if count]
     overload = max(threads[of] / speeds[of] for of in used)
     lost = sum(gpus[of] * (speeds[of] - threads[of] / overload) for of in range(len(gpus)))
-    waste = 0.0 if len(used) == 1 else lost + (places - demand.logical_workers) / overload
+    waste = lost + (places - demand.logical_workers) / overload
     total = sum(count * speed for count, speed in zip(gpus, speeds, strict=True))
     step_s = max(time * of_one for time, of_one in zip(demand.step_s, threads, strict=True))
     return PublishedPlan(gpus, threads, waste / total, total - waste, step_s)
