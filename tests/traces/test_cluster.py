@@ -53,6 +53,7 @@ def test_our_own_format(tmp_path: Path) -> None:
     ("row", "message"),
     [
         ("a,-1,bert,4,8,800,yes,v100", "row 2, column submit_s: -1 is negative"),
+        ("a,1e11,bert,4,8,800,yes,v100", "row 2, column submit_s: 1e+11 is later than 1e+10 s"),
         ("a,nan,bert,4,8,800,yes,v100", "row 2, column submit_s: 'nan', expected a finite number"),
         ("a,1,bert,0,8,800,yes,v100", "row 2, column logical_workers: '0', expected a positive whole number"),
         ("a,1,bert,4,8,800,perhaps,v100", "row 2, column may_mix_types: 'perhaps', expected yes or no"),

@@ -1,4 +1,4 @@
-"""Elastic scheduling after EasyScale (SC'23, section 3.4), without the defects of its artifact.
+"""Elastic scheduling after EasyScale (SC'23), without the defects of its artifact.
 
 Jobs start small and grow by proposals, the best speedup per added GPU first (Algorithm 1, whose printed loop never
 leaves an unsatisfiable head: here it is skipped). What the paper leaves open: a proposal must win back the restart

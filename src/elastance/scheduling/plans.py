@@ -1,9 +1,10 @@
-"""Intra-job plans: which logical workers run on which GPUs, and how long a step then takes (EasyScale, section 3.4).
+"""Intra-job plans: which logical workers run on which GPUs, and how long a step then takes (EasyScale, SC'23).
 
 A job of P logical workers on N_i GPUs of type i lets each of these work through A_i micro-batches in turn, t_i
-seconds each. A step ends with the last GPU: it takes ``max A_i t_i``. The paper's estimate (Eq. 1, with the factor
-N_i that its print lacks) then collapses to ``perf = P / f_overload``: P logical workers advance by one micro-batch
-per step. So the best plan on given GPUs is the one with the shortest step, and it is found exactly here.
+seconds each. A step ends with the last GPU: it takes ``max A_i t_i``. The paper's estimate (Eq. 1 of its preprint,
+arXiv 2208.14228, with the factor N_i that (1c) lacks) then collapses to ``perf = P / f_overload``: P logical workers
+advance by one micro-batch per step. So the best plan on given GPUs is the one with the shortest step, and it is found
+exactly here.
 
 Assumes that communication and the switch between logical workers cost nothing beyond what the step times hold.
 """

@@ -99,6 +99,9 @@ def _duplicate_keys(table: Table) -> Iterator[Issue]:
             first[key] = index + FIRST_ROW
 
 
+LATEST_S = 1e10
+"""A job that is submitted later than this many seconds into its trace, three centuries, has a slip in its time."""
+
 YES_OR_NO = {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False}
 """What a cell that asks a question may hold, in any case."""
 
@@ -108,6 +111,9 @@ def _cluster_rows(table: Table) -> Iterator[Issue]:
     for index, submit_s in enumerate(columns["submit_s"]):
         if submit_s < 0:
             message = f"{submit_s:g} is negative; times count from the start of the trace"
+            yield Issue(Severity.ERROR, message, index + FIRST_ROW, "submit_s")
+        elif submit_s > LATEST_S:
+            message = f"{submit_s:g} is later than {LATEST_S:g} s; times count from the start of the trace"
             yield Issue(Severity.ERROR, message, index + FIRST_ROW, "submit_s")
     for index, answer in enumerate(columns["may_mix_types"]):
         if answer.lower() not in YES_OR_NO:

@@ -59,11 +59,14 @@ class Fixed(Stateless):
         ({"a": Plan((1, 0), (3, 0), 3.0)}, "does not place its 4 logical workers"),
         ({"a": Plan((2, 0), (4, 0), 1.0)}, "does not place its 4 logical workers"),
         ({"a": Plan((5, 0), (5, 0), 1.0)}, "does not place"),
+        ({"a": Plan((4, 0), (3, 1), 1.0)}, "does not place"),  # one on a type without a GPU
+        ({"a": Plan((3, 1), (3, 1), 1.0)}, "on GPUs it may use"),  # it may not mix
+        ({"a": "everything"}, "scheduler Fixed: AttributeError"),
     ],
 )
 def test_allocations_that_make_no_sense(plans: dict[str, Plan], message: str) -> None:
     with pytest.raises(PolicyError, match=message):
-        run([make_task("a", step_s=(1.0, 1.0))], Fixed(**plans))
+        run([make_task("a", step_s=(1.0, 1.0), may_mix=False)], Fixed(**plans))
 
 
 def test_no_gpu_is_given_twice() -> None:

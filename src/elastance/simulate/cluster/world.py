@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from elastance.errors import PolicyError
+from elastance.errors import ElastanceError, PolicyError
 from elastance.scheduling import ClusterState, JobState, PlanBook
 from elastance.simulate.cluster.history import Activity, ClusterHistory, JobOutcome, Phase
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from elastance.scheduling import Plan, Scheduler
-    from elastance.scheduling.contract import Allocation
     from elastance.simulate.cluster.power import ClusterPower
     from elastance.simulate.cluster.tasks import ClusterShape, ClusterTask
 
@@ -151,8 +150,7 @@ class ClusterWorld:
     def _decide(self, now_s: float) -> None:
         jobs = tuple(run.seen_waiting or self._seen(run, now_s) for run in self._active.values())
         self._decisions += 1
-        allocation = self._scheduler.allocate(ClusterState(now_s, jobs, self._book, self._rescale_s))
-        self._check(allocation)
+        allocation = self._allocated(ClusterState(now_s, jobs, self._book, self._rescale_s))
         for run in [run for name, run in self._running.items() if name not in allocation]:
             self._change(run, None, now_s)
         for name, plan in allocation.items():
@@ -221,29 +219,51 @@ class ClusterWorld:
             run.remaining_steps -= trained
         run.attained_gpu_s += (now_s - run.since_s) * plan.size
 
-    def _check(self, allocation: Allocation) -> None:
-        """Refuse an allocation that no cluster could carry out.
+    def _allocated(self, state: ClusterState) -> dict[str, Plan]:
+        """Ask the scheduler, and refuse an allocation that no cluster could carry out.
 
         Raises:
-            PolicyError: It names a job that is not there, gives away more GPUs than there are, or places too few
-                logical workers.
+            PolicyError: It raised, names a job that is not there, gives away more GPUs than there are, or has a plan
+                that is none.
         """
+        try:
+            allocation = dict(self._scheduler.allocate(state))
+            self._check(allocation)
+        except ElastanceError:
+            raise
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise PolicyError(f"scheduler {type(self._scheduler).__name__}: {reason}") from error
+        return allocation
+
+    def _check(self, allocation: dict[str, Plan]) -> None:
         taken = [0] * len(self._cluster.counts)
         for name, plan in allocation.items():
             if name not in self._active:
                 raise PolicyError(f"the scheduler gave GPUs to {name}, which is not a job that could run now")
             task = self._active[name].task
-            known = plan is self._active[name].plan
-            if not known and (
-                sum(plan.workers) != task.demand.logical_workers or plan.step_s != _step_s(task, plan)
-            ):
+            if plan is not self._active[name].plan and not _is_plan_of(task, plan):
                 workers = task.demand.logical_workers
                 raise PolicyError(
-                    f"the scheduler's plan for {name} does not place its {workers} logical workers"
+                    f"the scheduler's plan for {name} does not place its {workers} logical workers on GPUs it may use"
                 )
             taken = [held + count for held, count in zip(taken, plan.gpus, strict=True)]
         if any(held > there for held, there in zip(taken, self._cluster.counts, strict=True)):
             raise PolicyError(f"the scheduler gave away {taken} GPUs of {list(self._cluster.counts)}")
+
+
+def _is_plan_of(task: ClusterTask, plan: Plan) -> bool:
+    """Whether a plan places all logical workers, on GPUs the job may use, and says truly how long its steps take."""
+    demand = task.demand if task.may_mix_types else task.demand.only(task.preferred)
+    usable = demand.usable
+    return (
+        sum(plan.workers) == demand.logical_workers
+        and all(
+            (gpus == workers == 0) or (of in usable and gpus > 0 and workers > 0)
+            for of, (gpus, workers) in enumerate(zip(plan.gpus, plan.workers, strict=True))
+        )
+        and plan.step_s == _step_s(task, plan)
+    )
 
 
 def _step_s(task: ClusterTask, plan: Plan) -> float:
