@@ -95,13 +95,13 @@ def root(
     Start here:
       elastance simulate recurring    which batch size and power limit should a
                                       nightly job use, and what will it save?
-      elastance simulate groups       the same for a cluster's overlapping jobs
-      elastance sweep recurring       every combination of settings, one table
-      elastance measure -- COMMAND    what energy does a command take?
-      elastance data list             the jobs and GPUs there are facts about
-      elastance policies              what can decide
-      elastance figures list          figures of papers that can be computed anew
+      elastance simulate cluster      jobs that share GPUs of several types
       elastance doctor                what can be measured on this machine
+      elastance measure -- COMMAND    what energy does a command take?
+      elastance tune init             let a job that recurs find its batch size
+      elastance split                 how should unlike GPUs share a batch?
+      elastance data list             the jobs and GPUs there are facts about
+      elastance figures list          figures of papers that can be computed anew
 
     \b
     Every verb takes --help, with examples; most take --json, for machines.

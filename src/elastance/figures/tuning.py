@@ -185,9 +185,11 @@ def _mark_break_even(axes: Axes, sums: Sequence[Spent], default: Default, look: 
     if at is None:
         return
     axes.axvline(at, color=look.faint, linewidth=0.9)
+    # Below sums, which rise to the right; on the side where there is room.
+    is_late = at > 0.7 * len(sums)
     axes.annotate(
-        f"breaks even\nat recurrence {at}", (at, 0.95), (6, 0), xycoords=axes.get_xaxis_transform(),
-        textcoords="offset points", va="top", size=7.5,
+        f"breaks even\nat recurrence {at}", (at, 0.05), (-6 if is_late else 6, 0), textcoords="offset points",
+        xycoords=axes.get_xaxis_transform(), va="bottom", ha="right" if is_late else "left", size=7.5,
     )  # fmt: skip
 
 
