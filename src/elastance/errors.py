@@ -92,6 +92,19 @@ class DownloadError(ElastanceError):
     """A public trace could not be fetched, or what arrived is not what was published."""
 
 
+class CheckpointError(InputError):
+    """A checkpoint that cannot be gone on from, or could not be written.
+
+    Args:
+        message: What is wrong and what would be right.
+        path: The file.
+    """
+
+    def __init__(self, message: str, *, path: Path | str) -> None:
+        self.path = str(path)
+        super().__init__(f"{path}: {message}")
+
+
 class WorkerError(ElastanceError):
     """A process that shared the work died."""
 

@@ -1,0 +1,98 @@
+"""What a DDP worker owns implicitly, kept for each logical worker and switched in and out."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from elastance.elastic.random_state import RandomState
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Sequence
+
+    from elastance.elastic.executor import Executor
+
+
+@dataclass
+class LogicalWorker:
+    """One DDP rank of the job, whichever executor hosts it.
+
+    Attributes:
+        rank: Virtual rank.
+        random: Where its generators stand while it is not running.
+    """
+
+    rank: int
+    random: RandomState
+
+
+class Contexts:
+    """Switches between the hosted logical workers.
+
+    DDP broadcasts the buffers of rank 0 before each forward pass. So each worker starts from worker 0's, and
+    what the others make of them is dropped; sharing them one after the other would change running statistics.
+
+    Args:
+        executor: This process.
+        buffers: The model's buffers.
+        device: Where the model is.
+    """
+
+    def __init__(self, executor: Executor, buffers: Sequence[torch.Tensor], device: torch.device) -> None:
+        self._executor = executor
+        self._buffers = buffers
+        self._device = device
+
+    @contextmanager
+    def step(self) -> Generator[None]:
+        """Around the turns of one global step; afterwards the buffers are worker 0's on every executor.
+
+        The process has its own random numbers back afterwards.
+        """
+        outside = RandomState.capture(self._device)
+        self._start = _copies(self._buffers)
+        self._of_worker_0 = self._start
+        try:
+            yield
+        finally:
+            outside.restore(self._device)
+            _overwrite(self._buffers, self._of_worker_0)
+        self._executor.copy_from_first(self._buffers)
+
+    @contextmanager
+    def turn(self, worker: LogicalWorker) -> Generator[None]:
+        """Around the mini-batch of one logical worker."""
+        worker.random.restore(self._device)
+        _overwrite(self._buffers, self._start)
+        yield
+        worker.random = RandomState.capture(self._device)
+        if worker.rank == 0:
+            self._of_worker_0 = _copies(self._buffers)
+
+
+class SharedContext:
+    """No switching: workers use the process's random numbers and buffers one after the other."""
+
+    @contextmanager
+    def step(self) -> Generator[None]:
+        """Around the turns of one global step."""
+        yield
+
+    @contextmanager
+    def turn(self, worker: LogicalWorker) -> Generator[None]:
+        """Around the mini-batch of one logical worker."""
+        del worker
+        yield
+
+
+def _copies(tensors: Iterable[torch.Tensor]) -> list[torch.Tensor]:
+    return [tensor.detach().clone() for tensor in tensors]
+
+
+def _overwrite(tensors: Iterable[torch.Tensor], values: Iterable[torch.Tensor]) -> None:
+    with torch.no_grad():
+        for tensor, value in zip(tensors, values, strict=True):
+            tensor.copy_(value)

@@ -1,0 +1,242 @@
+"""From a model, an optimizer and a data set to an elastic job."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.distributed as dist
+from torch.utils.data import IterableDataset
+from torch.utils.data import default_collate as default_collate  # pyright: ignore[reportUnknownVariableType]
+
+from elastance.elastic.checkpoints import Checkpoints
+from elastance.elastic.collectives import gloo_group, join_launched
+from elastance.elastic.data_feed import InlineFeed
+from elastance.elastic.data_order import DataOrder
+from elastance.elastic.data_pool import PooledFeed
+from elastance.elastic.executor import Executor
+from elastance.elastic.gradients import GradientsAsTheyCome, GradientsInDdpOrder
+from elastance.elastic.identity import explain_difference, identity_of
+from elastance.elastic.job import ElasticJob, Machinery
+from elastance.elastic.levels import Level
+from elastance.elastic.logical_worker import Contexts, LogicalWorker, SharedContext
+from elastance.elastic.placement import Placement
+from elastance.elastic.random_state import RandomState, seed_all
+from elastance.elastic.recovery import Recovery
+from elastance.elastic.training_state import TrainingState
+from elastance.elastic.transport import Transport
+from elastance.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from elastance.elastic.data_feed import Feed
+    from elastance.elastic.training_state import Stateful
+
+
+def prepare(
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    dataset: Any,  # noqa: ANN401
+    *,
+    workers: int,
+    batch_size: int,
+    epochs: int,
+    seed: int,
+    level: Level | str = Level.D1,
+    placement: Placement | str | None = None,
+    shuffle: bool = True,
+    sampler_seed: int = 0,
+    drop_last: bool = False,
+    sampler_drop_last: bool = False,
+    collate: Callable[[list[Any]], Any] = default_collate,
+    data_workers: int = 0,
+    loader_processes: int | None = None,
+    bucket_cap_mb: float | None = None,
+    scheduler: Stateful | None = None,
+    extra: Mapping[str, Stateful] | None = None,
+    checkpoints: Path | str | None = None,
+    checkpoint_every: int | None = None,
+) -> ElasticJob:
+    """Make a job of `workers` logical workers, of which this process hosts some or all.
+
+    The job does what this DDP script does with `workers` processes over gloo, bit for bit::
+
+        torch.manual_seed(seed + rank)  # and random.seed, numpy.random.seed
+        sampler = DistributedSampler(dataset, workers, rank, shuffle, sampler_seed, sampler_drop_last)
+        loader = DataLoader(
+            dataset, batch_size, sampler=sampler, num_workers=data_workers, collate_fn=collate, drop_last=drop_last
+        )
+        model = DistributedDataParallel(model, bucket_cap_mb=bucket_cap_mb)
+        for epoch in range(epochs):
+            sampler.set_epoch(epoch)
+            for inputs, targets in loader:
+                optimizer.zero_grad()
+                loss(model(inputs), targets).backward()
+                optimizer.step()
+
+    Started by torchrun, or within an initialized process group, every process is an executor; else there is one.
+
+    Args:
+        model: The model, not wrapped; its first state is that of the first executor.
+        optimizer: The optimizer of its parameters.
+        dataset: Map-style data set: a sample may depend on its index and on the global random numbers only.
+        workers: Logical workers, N: the number of DDP processes that the job is equal to. Never changes.
+        batch_size: Samples per logical worker and mini-batch.
+        epochs: Passes over the data set.
+        seed: Logical worker r seeds its random numbers with seed + r.
+        level: What is promised; see `Level`.
+        placement: Which executor hosts how many; by default as even as can be.
+        shuffle: As in `DistributedSampler`.
+        sampler_seed: `seed` of `DistributedSampler`; epoch e permutes with sampler_seed + e.
+        drop_last: As in `DataLoader`.
+        sampler_drop_last: `drop_last` of `DistributedSampler`.
+        collate: `collate_fn` of `DataLoader`.
+        data_workers: `num_workers` of `DataLoader`: each logical worker's; they decide the random numbers of
+            the data.
+        loader_processes: Processes per executor that do the work of all data workers; by default as many as one
+            logical worker has.
+        bucket_cap_mb: As in `DistributedDataParallel`, MiB.
+        scheduler: Learning-rate schedule, to be saved in checkpoints.
+        extra: What else the script has that is to be saved and is the same for all logical workers, by name.
+        checkpoints: Existing directory for checkpoints of this job; the job goes on from the newest one there.
+        checkpoint_every: Global steps between checkpoints; by default they are made on request and at the end.
+
+    Raises:
+        InputError: More executors than logical workers, a data set without length or index, a placement of
+            another size, a model that is wrapped in DDP already or has nothing to train, or a number out of
+            range.
+    """
+    level = _level(level)
+    extra = {**(extra or {}), **({"scheduler": scheduler} if scheduler is not None else {})}
+    _check_numbers(workers=workers, batch_size=batch_size, epochs=epochs)
+    named = _trained(model)
+    executor = _executor(workers, placement)
+    order = DataOrder(
+        _length(dataset), workers, batch_size, sampler_seed, shuffle, drop_last, sampler_drop_last
+    )
+    if not order.steps_per_epoch:
+        raise InputError(
+            f"an epoch has no step: {order.samples} samples over {workers} logical workers make no full "
+            f"mini-batch of {batch_size}; use a smaller batch size, or drop_last=False"
+        )
+    identity = identity_of(model, optimizer, extra, order, level, seed, data_workers, bucket_cap_mb)
+    _check_agreement(executor, identity)
+    device = next(iter(named.values())).device
+    with torch.no_grad():
+        executor.copy_from_first([*model.parameters(), *model.buffers()])
+    hosted = _seeded(executor, seed, device)
+    feed = _feed(dataset, order, collate, data_workers, loader_processes)
+    recovery = None
+    if checkpoints is not None:
+        kept = Checkpoints(Path(checkpoints), identity, checkpoint_every)
+        training = TrainingState(model, optimizer, extra)
+        recovery = Recovery(executor, kept, training, hosted, feed, order.steps_per_epoch)
+    elif checkpoint_every is not None:
+        raise InputError(f"checkpoint_every={checkpoint_every}: name a directory too, with checkpoints=")
+    transport = Transport(executor)
+    machinery = Machinery(
+        executor=executor,
+        level=level,
+        named=named,
+        workers=hosted,
+        contexts=Contexts(executor, list(model.buffers()), device) if level.follows_ddp else SharedContext(),
+        gradients=(
+            GradientsInDdpOrder(named, executor, transport)
+            if level.follows_ddp
+            else GradientsAsTheyCome(named, executor)
+        ),
+        order=order,
+        feed=feed,
+        traffic=transport.traffic,
+        bucket_cap_mb=bucket_cap_mb,
+        recovery=recovery,
+    )
+    return ElasticJob(machinery, epochs)
+
+
+def _level(level: Level | str) -> Level:
+    try:
+        return Level(level)
+    except ValueError:
+        raise UnknownNameError("level", str(level), [*Level]) from None
+
+
+def _check_numbers(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < 1:
+            raise InputError(f"{name}={number}: expected at least 1")
+
+
+def _trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    if isinstance(model, torch.nn.parallel.DistributedDataParallel):
+        raise InputError("the model is wrapped in DistributedDataParallel: prepare() takes the model itself")
+    named = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    if not named:
+        raise InputError("the model has no parameter that requires a gradient: there is nothing to train")
+    return named
+
+
+def _executor(workers: int, placement: Placement | str | None) -> Executor:
+    if isinstance(placement, str):
+        placement = Placement.parse(placement)
+    if not dist.is_initialized() and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        join_launched()
+    executors = dist.get_world_size() if dist.is_initialized() else 1
+    placement = placement or Placement.even(workers, executors)
+    if (placement.workers, placement.executors) != (workers, executors):
+        raise InputError(
+            f"placement {placement} has {placement.workers} logical workers on {placement.executors} executors, "
+            f"but the job has {workers} on {executors}"
+        )
+    if executors == 1:
+        return Executor(0, placement)
+    return Executor(dist.get_rank(), placement, gloo_group())
+
+
+def _check_agreement(executor: Executor, identity: dict[str, Any]) -> None:
+    for other, theirs in enumerate(executor.from_all(identity)):
+        difference = explain_difference(theirs, identity)
+        if difference is not None:
+            raise InputError(
+                f"executor {other} does not run the same job as executor {executor.index}: {difference}"
+            )
+
+
+def _length(dataset: Any) -> int:  # noqa: ANN401
+    if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__getitem__"):
+        raise InputError(
+            "the data set has no index: an iterable one gives samples in an order that no seed fixes; "
+            "use a map-style data set (__getitem__ and __len__)"
+        )
+    return len(dataset)
+
+
+def _feed(
+    dataset: Any,  # noqa: ANN401
+    order: DataOrder,
+    collate: Callable[[list[Any]], Any],
+    data_workers: int,
+    processes: int | None,
+) -> Feed:
+    if data_workers < 0:
+        raise InputError(f"data_workers={data_workers}: expected 0 (load while training) or more")
+    if data_workers == 0:
+        if processes is not None:
+            raise InputError(f"loader_processes={processes}: there are no data workers; set data_workers too")
+        return InlineFeed(dataset, order, collate)
+    processes = data_workers if processes is None else processes
+    _check_numbers(loader_processes=processes)
+    return PooledFeed(dataset, order, collate, data_workers, processes)
+
+
+def _seeded(executor: Executor, seed: int, device: torch.device) -> list[LogicalWorker]:
+    outside = RandomState.capture(device)
+    workers: list[LogicalWorker] = []
+    for rank in executor.ranks:
+        seed_all(seed + rank)
+        workers.append(LogicalWorker(rank, RandomState.capture(device)))
+    outside.restore(device)
+    return workers

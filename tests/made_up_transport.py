@@ -1,0 +1,20 @@
+"""What the executors of a test of the transport run."""
+
+import torch
+
+from elastance.elastic import Placement
+from elastance.elastic.collectives import gloo_group
+from elastance.elastic.executor import Executor
+from elastance.elastic.transport import Transport
+
+
+def values_of(rank: int, elements: int) -> torch.Tensor:
+    return torch.randn(elements, generator=torch.Generator().manual_seed(rank))
+
+
+def sum_hosted(index: int, placement: str, elements: int) -> tuple[list[float], int, int]:
+    """The sum, and the bytes of slices and of sums that were sent."""
+    executor = Executor(index, Placement.parse(placement), gloo_group())
+    transport = Transport(executor)
+    total = transport.sum_bucket({rank: values_of(rank, elements) for rank in executor.ranks})
+    return total.tolist(), transport.traffic.slices_bytes, transport.traffic.sums_bytes
