@@ -133,27 +133,47 @@ class Recipe:
     loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     optimizer: Callable[[nn.Module], torch.optim.Optimizer]
     clip: float | None = None
+    mixed: bool = False
 
     def start(self) -> tuple[nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
         torch.set_num_threads(1)
         torch.manual_seed(0)
         model = self.model()
+        if self.mixed:
+            model = model.to(memory_format=torch.channels_last)
         optimizer = self.optimizer(model)
         return model, optimizer, torch.optim.lr_scheduler.StepLR(optimizer, 7, 0.9)
+
+    def backward(
+        self, model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor, scaler: torch.amp.GradScaler
+    ) -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.mixed):
+            loss = self.loss(model(inputs), targets)
+        scaler.scale(loss).backward()
+
+    def scaler(self) -> torch.amp.GradScaler:
+        return torch.amp.GradScaler("cpu", init_scale=1000.0, growth_interval=5, enabled=self.mixed)
 
     def update(
         self,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
         scheduler: torch.optim.lr_scheduler.LRScheduler,
+        scaler: torch.amp.GradScaler,
     ) -> None:
         if self.clip is not None:
             nn.utils.clip_grad_norm_(model.parameters(), self.clip)
-        optimizer.step()
+        scaler.step(optimizer)
+        scaler.update()
         scheduler.step()
 
 
 RECIPES = {
+    # bfloat16 by autocast, scaled gradients, and weights whose memory is in another order than their dimensions
+    "mixed": Recipe(
+        ImageNet, Images, F.cross_entropy,
+        lambda model: torch.optim.SGD(model.parameters(), 0.05, momentum=0.9), mixed=True,
+    ),
     "image": Recipe(
         ImageNet, Images, F.cross_entropy,
         lambda model: torch.optim.SGD(model.parameters(), 0.05, momentum=0.9, weight_decay=1e-4),
@@ -214,13 +234,14 @@ def train_with_ddp(rank: int, job: Job) -> list[str]:
     sampler = DistributedSampler(data, job.workers, rank)
     loader = DataLoader(data, job.batch_size, sampler=sampler, num_workers=job.data_workers)
     ddp = DistributedDataParallel(model, bucket_cap_mb=job.cap_mb)
+    scaler = recipe.scaler()
     digests = []
     for epoch in range(job.epochs):
         sampler.set_epoch(epoch)
         for inputs, targets in loader:
             optimizer.zero_grad()
-            recipe.loss(ddp(inputs), targets).backward()
-            recipe.update(model, optimizer, scheduler)
+            recipe.backward(ddp, inputs, targets, scaler)
+            recipe.update(model, optimizer, scheduler, scaler)
             if rank == 0:
                 digests.append(digest(model, optimizer))
     return digests
@@ -243,6 +264,7 @@ def train_elastic(
 
     recipe = RECIPES[job.recipe]
     model, optimizer, scheduler = recipe.start()
+    scaler = recipe.scaler()
     run = elastic.prepare(
         model,
         optimizer,
@@ -254,14 +276,15 @@ def train_elastic(
         placement=placement,
         bucket_cap_mb=job.cap_mb,
         scheduler=scheduler,
+        extra={"scaler": scaler},
         **options,
     )
     digests = []
     with suppress(elastic.Suspended):
         for step in run.steps():
             for inputs, targets in step:
-                recipe.loss(model(inputs), targets).backward()
-            recipe.update(model, optimizer, scheduler)
+                recipe.backward(model, inputs, targets, scaler)
+            recipe.update(model, optimizer, scheduler, scaler)
             digests.append(digest(model, optimizer))
             if step.index + 1 == stop_at and rank == 0:
                 run.request_checkpoint(stop=True)

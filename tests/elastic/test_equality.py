@@ -44,6 +44,13 @@ def test_every_executor_of_every_placement_has_the_bits_of_ddp(
     assert in_processes(executors, train_elastic, job, placement) == [ddp_digests(job)] * executors
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("executors", [1, 2])
+def test_mixed_precision_gives_the_bits_of_ddp(executors: int, ddp_digests: DdpDigests):
+    job = Job("mixed", 3, SEVERAL_BUCKETS_MB)
+    assert in_processes(executors, train_elastic, job) == [ddp_digests(job)] * executors
+
+
 def test_a_few_steps_give_the_bits_of_ddp(ddp_digests: DdpDigests):
     job = Job("image", 3, SEVERAL_BUCKETS_MB, steps=4)
     expected = ddp_digests(job)

@@ -33,7 +33,7 @@ def first_difference(expected: Sequence[str], got: Sequence[str]) -> int | None:
         ("buckets not rebuilt", ONE_BUCKET, 1),
         ("chunks not rounded", TWO_BUCKETS, 0),
         ("division instead of multiplication", THREE_WORKERS, 0),
-        ("two threads instead of one", ONE_BUCKET, 0),
+        ("two threads instead of one", Job("image", 4, steps=2), 0),
     ],
 )
 def test_without_this_the_bits_differ_from_this_step_on(

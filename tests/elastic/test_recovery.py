@@ -21,7 +21,7 @@ def run(executors: int, job: Job, directory: Path, **options: object) -> list[st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", ["image", "transformer", "recommender"])
+@pytest.mark.parametrize("recipe", ["image", "transformer", "recommender", "mixed"])
 def test_resizing_does_not_change_a_bit(recipe: str, tmp_path: Path, ddp_digests: DdpDigests):
     job = Job(recipe, 4, 0.002)
     digests: list[str] = []

@@ -11,6 +11,7 @@ import typer
 
 import elastance
 from elastance.cli import (
+    certify,
     data,
     doctor,
     energy,
@@ -74,6 +75,11 @@ app.command(
     context_settings={"allow_interspersed_args": False},
 )(launch.launch)
 app.add_typer(tune.app, name="tune", short_help="Let each run of a recurring job teach the next.")
+app.command(
+    "certify",
+    short_help="Does a script give the bits of DDP, on any executors?",
+    context_settings={"allow_interspersed_args": False},
+)(certify.certify)
 app.command("policies", short_help="What can decide?")(policies.policies)
 
 

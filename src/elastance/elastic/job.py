@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from elastance.elastic.buckets import ArrivalOrder, BucketLayout
 from elastance.elastic.recovery import Suspended
+from elastance.elastic.trial import TrialOver
 from elastance.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from elastance.elastic.executor import Executor
     from elastance.elastic.gradients import Gradients
     from elastance.elastic.levels import Level
-    from elastance.elastic.logical_worker import Contexts, LogicalWorker, SharedContext
+    from elastance.elastic.logical_worker import LogicalWorker, Switching
     from elastance.elastic.recovery import Recovery
     from elastance.elastic.transport import Traffic
+    from elastance.elastic.trial_record import TrialRecord
 
 
 @dataclass(frozen=True)
@@ -41,19 +43,21 @@ class Machinery:
         traffic: Counts what is sent.
         bucket_cap_mb: DDP's argument of that name, MiB.
         recovery: Saves and resumes; None if no checkpoints are kept.
+        record: Writes down what a trial of `elastance certify` asks for; None outside of one.
     """
 
     executor: Executor
     level: Level
     named: dict[str, torch.nn.Parameter]
     workers: list[LogicalWorker]
-    contexts: Contexts | SharedContext
+    contexts: Switching
     gradients: Gradients
     order: DataOrder
     feed: Feed
     traffic: Traffic
     bucket_cap_mb: float | None
     recovery: Recovery | None = None
+    record: TrialRecord | None = None
 
 
 class GlobalStep:
@@ -149,6 +153,8 @@ class ElasticJob:
         with closing(self._parts.feed):
             while not self.finished:
                 step = GlobalStep(self.step, self._parts.order.steps_per_epoch, self)
+                if self._parts.record is not None:
+                    self._parts.record.begin()
                 yield step
                 if not step.reduced:
                     raise InputError(
@@ -157,6 +163,9 @@ class ElasticJob:
                     )
                 self.step += 1
                 self._save_if_wanted()
+                if self._parts.record is not None and (self._parts.record.end(self.step) or self.finished):
+                    self.executor.wait_for_all()
+                    raise TrialOver(0)
             self.executor.wait_for_all()
 
     def turns(self, step: GlobalStep) -> Iterator[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
@@ -12,6 +12,7 @@ from elastance.elastic.random_state import RandomState
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
+    from contextlib import AbstractContextManager
 
     from elastance.elastic.executor import Executor
 
@@ -27,6 +28,18 @@ class LogicalWorker:
 
     rank: int
     random: RandomState
+
+
+class Switching(Protocol):
+    """What happens around global steps and around the mini-batches of hosted logical workers."""
+
+    def step(self) -> AbstractContextManager[None]:
+        """Around the turns of one global step."""
+        ...
+
+    def turn(self, worker: LogicalWorker) -> AbstractContextManager[None]:
+        """Around the mini-batch of one logical worker."""
+        ...
 
 
 class Contexts:

@@ -25,14 +25,19 @@ from elastance.elastic.logical_worker import Contexts, LogicalWorker, SharedCont
 from elastance.elastic.placement import Placement
 from elastance.elastic.random_state import RandomState, seed_all
 from elastance.elastic.recovery import Recovery
+from elastance.elastic.reference import GradientsByDdp, StockFeed, ThroughDdp
 from elastance.elastic.training_state import TrainingState
 from elastance.elastic.transport import Transport
+from elastance.elastic.trial import Trial
+from elastance.elastic.trial_record import TrialRecord
 from elastance.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from elastance.elastic.data_feed import Feed
+    from elastance.elastic.gradients import Gradients
+    from elastance.elastic.logical_worker import Switching
     from elastance.elastic.training_state import Stateful
 
 
@@ -108,7 +113,12 @@ def prepare(
         InputError: More executors than logical workers, a data set without length or index, a placement of
             another size, a model that is wrapped in DDP already or has nothing to train, or a number out of
             range.
+        CheckpointError: The newest checkpoint is truncated, damaged, or belongs to another job, level or version.
     """
+    trial = Trial.asked()
+    if trial is not None:  # `elastance certify` decides
+        placement, level = trial.checked(workers)
+        checkpoints = checkpoint_every = None
     level = _level(level)
     extra = {**(extra or {}), **({"scheduler": scheduler} if scheduler is not None else {})}
     _check_numbers(workers=workers, batch_size=batch_size, epochs=epochs)
@@ -137,22 +147,31 @@ def prepare(
     elif checkpoint_every is not None:
         raise InputError(f"checkpoint_every={checkpoint_every}: name a directory too, with checkpoints=")
     transport = Transport(executor)
+    contexts: Switching = SharedContext()
+    gradients: Gradients = GradientsAsTheyCome(named, executor)
+    if trial is not None and trial.reference:
+        level = Level.NONE  # nothing is switched or recorded beside DDP
+        contexts, gradients = ThroughDdp(model, bucket_cap_mb), GradientsByDdp()
+        feed = StockFeed(dataset, order, executor.index, collate, data_workers)
+        seed_all(seed + executor.index)
+    elif level.follows_ddp:
+        contexts = Contexts(executor, list(model.buffers()), device)
+        gradients = GradientsInDdpOrder(named, executor, transport)
+    else:
+        seed_all(seed + executor.ranks.start)  # else all executors would draw the same
     machinery = Machinery(
         executor=executor,
         level=level,
         named=named,
         workers=hosted,
-        contexts=Contexts(executor, list(model.buffers()), device) if level.follows_ddp else SharedContext(),
-        gradients=(
-            GradientsInDdpOrder(named, executor, transport)
-            if level.follows_ddp
-            else GradientsAsTheyCome(named, executor)
-        ),
+        contexts=contexts,
+        gradients=gradients,
         order=order,
         feed=feed,
         traffic=transport.traffic,
         bucket_cap_mb=bucket_cap_mb,
         recovery=recovery,
+        record=TrialRecord(trial, executor.index, model, optimizer, transport.traffic) if trial else None,
     )
     return ElasticJob(machinery, epochs)
 

@@ -1,0 +1,60 @@
+"""What `elastance certify` asks of a script that calls `prepare`."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+
+from elastance.elastic.levels import Level
+from elastance.elastic.placement import Placement
+from elastance.errors import InputError
+
+_VARIABLE = "ELASTANCE_TRIAL"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of a script: how to run, how long, and where to write what came out.
+
+    Attributes:
+        directory: Where executor i writes ``executor-i.jsonl``, one line per global step.
+        placement: Which executor hosts how many logical workers.
+        level: The level to run at, whatever the script says.
+        steps: Global steps at most.
+        reference: Train with DDP, one process per logical worker, instead.
+    """
+
+    directory: str
+    placement: str
+    level: str
+    steps: int
+    reference: bool = False
+
+    def environment(self) -> dict[str, str]:
+        """The variables that tell a script."""
+        return {_VARIABLE: json.dumps(vars(self))}
+
+    @classmethod
+    def asked(cls) -> Trial | None:
+        """What is asked of this process; None outside of a trial."""
+        text = os.environ.get(_VARIABLE)
+        return cls(**json.loads(text)) if text else None
+
+    def checked(self, workers: int) -> tuple[Placement, Level]:
+        """Return placement and level, for a script with so many logical workers.
+
+        Raises:
+            InputError: The script has another number of logical workers.
+        """
+        placement = Placement.parse(self.placement)
+        if placement.workers != workers:
+            raise InputError(
+                f"the script has {workers} logical workers, but the trial's placement {placement} has "
+                f"{placement.workers}: certify with --workers {workers}"
+            )
+        return placement, Level(self.level)
+
+
+class TrialOver(SystemExit):
+    """The steps of a trial are done; what the script does after its last step is left out."""

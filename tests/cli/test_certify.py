@@ -1,0 +1,73 @@
+"""`elastance certify` as a user runs it."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from made_up_trial import write_script
+
+
+@pytest.mark.slow
+def test_a_script_with_the_bits_of_ddp(elastance, tmp_path: Path) -> None:
+    after = tmp_path / "after"
+    answer = elastance(
+        *("certify", "--workers", 2, "--placements", "1x2,2x1", "--steps", 4, "--output", tmp_path),
+        *("--", sys.executable, write_script(tmp_path), after),
+    )
+    assert answer.status == 0, answer
+    assert "no bit differs from DDP" in answer.out
+    certificate = json.loads((tmp_path / "certificate.json").read_text())
+    assert certificate["equal"]
+    assert [run["placement"] for run in certificate["runs"]] == ["1x2", "2x1"]
+    assert {run["steps"] for run in [certificate["reference"], *certificate["runs"]]} == {4}
+    assert certificate["environment"]["threads"] == 1
+    assert not after.exists()
+
+
+@pytest.mark.slow
+def test_a_level_that_promises_nothing(elastance, tmp_path: Path) -> None:
+    answer = elastance(
+        *("certify", "--workers", 2, "--placements", "1x2", "--level", "none", "--json"),
+        *("--", sys.executable, write_script(tmp_path), tmp_path / "after"),
+    )
+    assert answer.status == 1, answer
+    [run] = json.loads(answer.out)["runs"]
+    assert run["difference"]["step"] == 0
+
+
+def test_a_script_that_fails_has_the_last_word(refused, tmp_path: Path) -> None:
+    script = write_script(tmp_path, "raise ValueError('no data here')")
+    answer = refused("certify", "--workers", 2, "--", sys.executable, script)
+    assert "DDP: process" in answer.err
+    assert "ValueError: no data here" in answer.err
+
+
+def test_a_script_without_a_job_is_refused(refused, tmp_path: Path) -> None:
+    answer = refused(
+        "certify", "--workers", 2, "--", sys.executable, write_script(tmp_path, "print('hello')")
+    )
+    assert "trained no step of a job made by elastance.elastic.prepare" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--placements", "2x2", "--workers", "3"), "placement 2x2 has 4 logical workers, expected 3"),
+        (("--placements", "2by2"), "expected EXECUTORSxWORKERS"),
+        (("--level", "D7"), "unknown level 'D7'"),
+        (("--steps", "0"), "--steps"),
+        (("--output", "/nowhere"), "there is no directory"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_runs(refused, arguments: tuple[str, ...], named: str) -> None:
+    assert named in refused("certify", *arguments, "--", sys.executable, "no-such-script.py").err
+
+
+def test_a_missing_program_is_named(elastance) -> None:
+    answer = elastance("certify", "--", "no-such-program")
+    assert answer.status == 127
+    assert "no-such-program: command not found" in answer.err
