@@ -5,6 +5,7 @@ Run: torchrun --nproc-per-node 4 examples/elastic/plain_ddp/transformer.py
 
 import hashlib
 import random
+import time
 
 import numpy as np
 import torch
@@ -84,9 +85,12 @@ def main() -> None:
             loss.backward()
             optimizer.step()
             schedule.step()
-    dist.barrier()  # a process that leaves before others had its last message can hang them
     if rank == 0:
         report(model, data)
+    dist.barrier()  # a process that leaves before others had its last message can hang them
+    time.sleep(
+        0.1
+    )  # PyTorch ends its last work in a thread of its own; a group destroyed before can wait forever
     dist.destroy_process_group()
 
 

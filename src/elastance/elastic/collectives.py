@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch.distributed as dist
@@ -16,6 +17,8 @@ Value = TypeVar("Value")
 
 _untyped: Any = dist
 
+_LAST_WORK_S = 0.1
+
 
 def join_launched() -> None:
     """Form a gloo group with the processes that torchrun started, and leave it at exit."""
@@ -26,6 +29,9 @@ def join_launched() -> None:
 
 def _leave() -> None:
     if dist.is_initialized():
+        # PyTorch ends its last work in a thread of its own, which may need the interpreter: destroyed before that, a
+        # group can wait for it forever.
+        time.sleep(_LAST_WORK_S)
         dist.destroy_process_group()
 
 
