@@ -8,6 +8,8 @@ import pytest
 
 pytest.importorskip("torch")
 
+import torch
+
 from made_up_trial import write_script
 
 
@@ -29,14 +31,25 @@ def test_a_script_with_the_bits_of_ddp(elastance, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_level_that_promises_nothing(elastance, tmp_path: Path) -> None:
-    answer = elastance(
-        *("certify", "--workers", 2, "--placements", "1x2", "--level", "none", "--json"),
-        *("--", sys.executable, write_script(tmp_path), tmp_path / "after"),
-    )
-    assert answer.status == 1, answer
-    [run] = json.loads(answer.out)["runs"]
-    assert run["difference"]["step"] == 0
+@pytest.mark.skipif(
+    torch.backends.cpu.get_cpu_capability() == "DEFAULT", reason="has one type of kernels only"
+)
+def test_unlike_processors_give_other_bits_unless_kernels_are_pinned(elastance, tmp_path: Path) -> None:
+    for level, status in (("D1", 1), ("D2", 0)):
+        answer = elastance(
+            *("certify", "--workers", 2, "--placements", "2x1", "--steps", 4, "--level", level, "--json"),
+            *(
+                "--device-types",
+                "cpu,cpu-sse",
+                "--",
+                sys.executable,
+                write_script(tmp_path),
+                tmp_path / "after",
+            ),
+        )
+        assert answer.status == status, answer
+        [run] = json.loads(answer.out)["runs"]
+        assert run["equal"] == (run["difference"] is None) == (level == "D2")
 
 
 def test_a_script_that_fails_has_the_last_word(refused, tmp_path: Path) -> None:
@@ -59,6 +72,7 @@ def test_a_script_without_a_job_is_refused(refused, tmp_path: Path) -> None:
         (("--placements", "2x2", "--workers", "3"), "placement 2x2 has 4 logical workers, expected 3"),
         (("--placements", "2by2"), "expected EXECUTORSxWORKERS"),
         (("--level", "D7"), "unknown level 'D7'"),
+        (("--device-types", "cpu-neon"), "unknown device type 'cpu-neon'"),
         (("--steps", "0"), "--steps"),
         (("--output", "/nowhere"), "there is no directory"),
     ],

@@ -31,10 +31,17 @@ _Placements = Annotated[
         show_default="one, two and WORKERS executors",
     ),
 ]
-_LevelName = Annotated[str, typer.Option(metavar="none|D0|D1", help="The level to run at.")]
+_LevelName = Annotated[str, typer.Option(metavar="none|D0|D1|D2", help="The level to run at.")]
 _Steps = Annotated[int, typer.Option(help="Global steps to compare at most.", min=1)]
 _Threads = Annotated[
     int, typer.Option(help="Intra-op threads of each process, unless the script sets them.", min=1)
+]
+_DeviceTypes = Annotated[
+    str,
+    typer.Option(
+        metavar="LIST",
+        help="Types of processor that executors stand in for, in turn: cpu, cpu-avx2, cpu-sse.",
+    ),
 ]
 _Output = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Write certificate.json to this existing directory.")
@@ -48,6 +55,7 @@ def certify(
     level: _LevelName = "D1",
     steps: _Steps = 50,
     threads: _Threads = 1,
+    device_types: _DeviceTypes = "cpu",
     as_json: options.Json = False,
     output: _Output = None,
 ) -> None:
@@ -61,6 +69,7 @@ def certify(
     Examples:
       elastance certify --workers 4 -- python train.py
       elastance certify --workers 4 --placements 4x1,2x2,1x4,3:2+1+1 --output . -- python train.py
+      elastance certify --workers 4 --level D2 --device-types cpu,cpu-sse -- python train.py
       elastance certify --workers 4 --level none -- python train.py      (differs: nothing is promised)
 
     Exit status: 0 no bit differs, 1 some do, 2 bad input or a process failed.
@@ -86,7 +95,15 @@ def certify(
     check_command(command)
     try:
         with waiting("certifying") as tell:
-            certificate = run(command, chosen, Level(level), steps, threads=threads, tell=tell)
+            certificate = run(
+                command,
+                chosen,
+                Level(level),
+                steps,
+                threads=threads,
+                device_types=device_types.split(","),
+                tell=tell,
+            )
     except InterruptedJob as stop:
         print("elastance: interrupted; no certificate was written", file=sys.stderr)
         sys.exit(128 + stop.number)

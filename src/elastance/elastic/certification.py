@@ -8,20 +8,20 @@ import platform
 import tempfile
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, replace
-from itertools import zip_longest
+from itertools import cycle, islice, zip_longest
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from elastance.elastic.levels import Level
+from elastance.elastic.numerics import DEVICE_TYPES, environment
 from elastance.elastic.placement import Placement
 from elastance.elastic.trial import Trial
-from elastance.errors import InputError, WorkerError
+from elastance.errors import InputError, UnknownNameError, WorkerError
 from elastance.train.launching import RankProcess, started_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from elastance.elastic.levels import Level
 
 _VERSION = 1
 
@@ -131,6 +131,7 @@ def certify(
     steps: int,
     *,
     threads: int = 1,
+    device_types: Sequence[str] = ("cpu",),
     tell: Callable[[str], None] = lambda _: None,
 ) -> Certificate:
     """Run `command` under DDP and under each placement, and compare.
@@ -141,6 +142,7 @@ def certify(
         level: The level to run at.
         steps: Global steps to compare at most.
         threads: Intra-op threads of every process, where the script does not set them.
+        device_types: Types of processor that executors stand in for, in turn; DDP runs on the first.
         tell: Called with what is being run.
 
     Raises:
@@ -151,14 +153,19 @@ def certify(
         raise InputError(
             f"placements {', '.join(map(str, placements))}: expected all with the same number of logical workers"
         )
+    for name in device_types:
+        if name not in DEVICE_TYPES:
+            raise UnknownNameError("device type", name, DEVICE_TYPES)
     workers = placements[0].workers
     ddp = Trial("", f"{workers}x1", str(level), steps, reference=True)
     tell(f"DDP with {workers} processes")
-    expected = _run(command, ddp, threads)
+    expected = _run(command, ddp, threads, device_types[:1])
     runs: list[RunOutcome] = []
     for placement in placements:
         tell(f"placement {placement}")
-        records = _run(command, replace(ddp, placement=str(placement), reference=False), threads)
+        records = _run(
+            command, replace(ddp, placement=str(placement), reference=False), threads, device_types
+        )
         runs.append(_outcome(str(placement), records, first_difference(expected[0], records)))
     return Certificate(
         tuple(command),
@@ -166,11 +173,13 @@ def certify(
         str(level),
         _outcome(f"{workers}x1", expected),
         tuple(runs),
-        _environment(threads),
+        _environment(threads) | {"device_types": list(device_types)},
     )
 
 
-def _run(command: Sequence[str], trial: Trial, threads: int) -> list[list[StepRecord]]:
+def _run(
+    command: Sequence[str], trial: Trial, threads: int, device_types: Sequence[str]
+) -> list[list[StepRecord]]:
     """What each executor wrote down."""
     with tempfile.TemporaryDirectory(prefix="elastance-") as name:
         directory = Path(name)
@@ -181,7 +190,11 @@ def _run(command: Sequence[str], trial: Trial, threads: int) -> list[list[StepRe
             "OMP_NUM_THREADS": str(threads),
         }
         executors = Placement.parse(trial.placement).executors
-        ranks = [RankProcess(f"executor {index}", variables) for index in range(executors)]
+        types = islice(cycle(device_types), executors)
+        ranks = [
+            RankProcess(f"executor {index}", variables | environment(Level(trial.level), device_type))
+            for index, device_type in enumerate(types)
+        ]
         # What the script prints is no part of the certificate; the last words of a failure are told.
         with (
             Path(os.devnull).open("w") as nowhere,

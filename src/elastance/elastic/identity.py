@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "batch_size": "batch size per logical worker",
     "bucket_cap_mb": "bucket_cap_mb",
+    "instructions": "vector instructions (level D2 does without)",
     "samples": "samples in the data set",
     "threads": "intra-op threads (torch.set_num_threads, OMP_NUM_THREADS)",
     "torch": "version of PyTorch",
@@ -53,7 +54,11 @@ def identity_of(
         },
     }
     if level.follows_ddp:
-        identity |= {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
+        identity |= {
+            "torch": str(torch.__version__),
+            "threads": torch.get_num_threads(),
+            "instructions": torch.backends.cpu.get_cpu_capability(),
+        }
     return identity
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 class Level(StrEnum):
     """What stays bit for bit the same, what that does to the numerics, and what it costs.
 
-    After EasyScale (SC'23). The kernels of a model are never exchanged by these levels: what differs is the
+    After EasyScale (SC'23). Up to D1 kernels are never exchanged: what differs is the
     state that a logical worker finds, and the order in which gradients are added.
     """
 
@@ -37,6 +37,14 @@ class Level(StrEnum):
     Executors must compute alike: same processor type, number of intra-op threads, PyTorch. Costs what D0 costs.
     """
 
+    D2 = "D2"
+    """Any placement on x86 processors of unlike types gives the same bits.
+
+    D1, and kernels are pinned to what all types have: no vector instructions beyond the oldest, MKL's compatible
+    code, no oneDNN, one thread. Bits are those of DDP with the same settings, not of DDP without them. Costs
+    the speed of vector instructions. On CPUs only, and needs settings made before PyTorch is imported.
+    """
+
     @property
     def follows_ddp(self) -> bool:
         """Whether logical workers have contexts of their own and gradients are added in DDP's order."""
@@ -45,4 +53,9 @@ class Level(StrEnum):
     @property
     def keeps_layout(self) -> bool:
         """Whether the bucket layout survives a restart."""
-        return self is Level.D1
+        return self in (Level.D1, Level.D2)
+
+    @property
+    def pins_kernels(self) -> bool:
+        """Whether every executor uses kernels that all types have."""
+        return self is Level.D2

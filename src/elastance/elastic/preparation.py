@@ -22,6 +22,7 @@ from elastance.elastic.identity import explain_difference, identity_of
 from elastance.elastic.job import ElasticJob, Machinery
 from elastance.elastic.levels import Level
 from elastance.elastic.logical_worker import Contexts, LogicalWorker, SharedContext
+from elastance.elastic.numerics import pin_kernels
 from elastance.elastic.placement import Placement
 from elastance.elastic.random_state import RandomState, seed_all
 from elastance.elastic.recovery import Recovery
@@ -132,9 +133,12 @@ def prepare(
             f"an epoch has no step: {order.samples} samples over {workers} logical workers make no full "
             f"mini-batch of {batch_size}; use a smaller batch size, or drop_last=False"
         )
-    identity = identity_of(model, optimizer, extra, order, level, seed, data_workers, bucket_cap_mb)
-    _check_agreement(executor, identity)
     device = next(iter(named.values())).device
+    if level.pins_kernels:
+        pin_kernels(device)
+    identity = identity_of(model, optimizer, extra, order, level, seed, data_workers, bucket_cap_mb)
+    if trial is None:  # a trial may want to see what comes of it
+        _check_agreement(executor, identity)
     with torch.no_grad():
         executor.copy_from_first([*model.parameters(), *model.buffers()])
     hosted = _seeded(executor, seed, device)
