@@ -7,6 +7,7 @@ from elastance.catalog.applications import (
     find_application,
 )
 from elastance.catalog.gpus import ASSUMED_BUSY_POWER_W, ASSUMED_IDLE_POWER_W, GPUS, GpuType, find_gpu
+from elastance.catalog.limit_models import LIMIT_MODELS, LimitModel
 from elastance.catalog.workloads import WORKLOADS, Workload, find_workload
 
 __all__ = [
@@ -14,10 +15,12 @@ __all__ = [
     "ASSUMED_BUSY_POWER_W",
     "ASSUMED_IDLE_POWER_W",
     "GPUS",
+    "LIMIT_MODELS",
     "PUBLISHED_EPOCH_SHARE",
     "WORKLOADS",
     "Application",
     "GpuType",
+    "LimitModel",
     "Workload",
     "find_application",
     "find_gpu",
