@@ -2,16 +2,22 @@
 
 from hypothesis import strategies as st
 
-from elastance.scheduling import ClusterState, Demand, JobState, Plan, PlanBook
+from elastance.scheduling import ClusterPower, ClusterState, Demand, JobState, Plan, PlanBook, PowerCap
 from elastance.simulate.cluster import ClusterShape, ClusterTask
 
 TYPES = ("v100", "p100", "t4")
 
 
 def make_state(
-    jobs: list[JobState], shape: tuple[int, ...] = (4, 2, 2), *, rescale_s: float = 20.0, time_s: float = 0.0
+    jobs: list[JobState],
+    shape: tuple[int, ...] = (4, 2, 2),
+    *,
+    rescale_s: float = 20.0,
+    time_s: float = 0.0,
+    cap: PowerCap | None = None,
 ) -> ClusterState:
-    return ClusterState(time_s, tuple(jobs), PlanBook(shape), rescale_s)
+    power = ClusterPower.assumed(TYPES[: len(shape)])
+    return ClusterState(time_s, tuple(jobs), PlanBook(shape), rescale_s, power, cap)
 
 
 def make_job(

@@ -128,3 +128,54 @@ def test_a_workload_that_makes_no_sense(
 def test_a_file_that_is_not_there_and_a_folder_that_is_a_file(refused: Command, jobs: Path) -> None:
     assert "no such file" in refused("simulate", "cluster", "none.csv").err
     assert "is a file, a folder is needed" in refused("simulate", "cluster", jobs, "--plot", jobs).err
+
+
+def test_a_power_cap_is_kept_by_the_policy_that_knows_of_it(elastance: Command, jobs: Path) -> None:
+    command = (
+        "simulate",
+        "cluster",
+        jobs,
+        "--policy",
+        "easyscale-heter,energy-elastic",
+        "--power-cap",
+        "3.2kW",
+    )
+    answer = elastance(*command, "--json")
+    assert answer.status == 0, answer.err
+    document = json.loads(answer.out)
+    assert document["power_cap"] == {"time_s": [0.0], "power_w": [3200.0]}
+    ignoring, keeping = document["policies"]
+    assert ignoring["over_cap_s"] > 0.0
+    assert keeping["over_cap_s"] == 0.0
+    assert keeping["peak_power_w"] <= 3200.0 < ignoring["peak_power_w"]
+    header = next(line for line in elastance(*command).out.splitlines() if line.startswith("policy"))
+    assert header.split()[-3:] == ["peak", "over", "cap"]
+
+
+def test_the_eta_knob_trades_time_for_energy(elastance: Command, jobs: Path) -> None:
+    def beyond_idling_j(eta: str) -> float:
+        command = ("simulate", "cluster", jobs, "--policy", "energy-elastic", "--eta-knob", eta, "--json")
+        found = json.loads(elastance(*command).out)["policies"][0]
+        return found["energy_j"] - 1920.0 * found["makespan_s"]
+
+    assert beyond_idling_j("0.8") < 0.9 * beyond_idling_j("0.2")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--power-cap", "1kW"), "below the 1920 W that the GPUs of the cluster draw while they wait"),
+        (("--power-cap", "1930W"), "job synthetic-a could never run, which takes 1970 W"),
+        (("--power-cap", "12 horses"), "expected a power such as 12kW"),
+        (("--power-cap", "9kW", "--policy", "fifo,srtf"), "none of fifo, srtf keeps one; energy-elastic does"),
+        (("--power-cap", "9kW", "--compat"), "keeps one"),
+        (("--eta-knob", "0.5", "--policy", "fifo"), "none of fifo has one"),
+        (("--eta-knob", "1.5",), "eta knob 1.5 is not between 0"),
+    ],
+)  # fmt: skip
+def test_caps_and_knobs_that_make_no_sense(
+    elastance: Command, jobs: Path, options: tuple[str, ...], message: str
+) -> None:
+    answer = elastance("simulate", "cluster", jobs, *options)
+    assert answer.status == 2
+    assert message in " ".join(answer.err.split())

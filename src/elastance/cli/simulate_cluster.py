@@ -20,8 +20,8 @@ _Policy = Annotated[
     str | None,
     typer.Option(
         help="Schedulers to compare, separated by commas: yarn-cs, fifo, fifo-backfill, srtf, tiresias, "
-        "easyscale-homo, easyscale-heter, or package.module:Class.",
-        show_default="fifo-backfill,easyscale-homo,easyscale-heter",
+        "easyscale-homo, easyscale-heter, energy-elastic, or package.module:Class.",
+        show_default="fifo-backfill,easyscale-homo,easyscale-heter,energy-elastic",
     ),
 ]
 _Traces = Annotated[
@@ -39,6 +39,18 @@ _Seeds = Annotated[
         show_default="0",
     ),
 ]
+_PowerCap = Annotated[
+    str | None,
+    typer.Option(
+        help="What all GPUs may draw together at any instant: 12kW, or a CSV file of time_s,power_w. "
+        "energy-elastic keeps it.",
+        show_default="none",
+    ),
+]
+_EtaKnob = Annotated[
+    float | None,
+    typer.Option(help="energy-elastic: 1 minimises energy, 0 time, between them both.", show_default="0.6"),
+]
 _Output = Annotated[
     Path | None, typer.Option(help="Write document, jobs, phases and timeline into this folder.")
 ]
@@ -52,6 +64,8 @@ def cluster(
     traces: _Traces = None,
     interval: _Interval = 60.0,
     seeds: _Seeds = None,
+    power_cap: _PowerCap = None,
+    eta_knob: _EtaKnob = None,
     compat: options.Compat = False,
     as_json: options.Json = False,
     output: _Output = None,
@@ -68,6 +82,7 @@ def cluster(
       elastance simulate cluster jobs.csv
       elastance simulate cluster jobs.csv --cluster v100=16,t4=64 --policy fifo-backfill,srtf,easyscale-heter
       elastance simulate cluster jobs.csv --seeds 0:30 --plot pictures --output records
+      elastance simulate cluster jobs.csv --policy easyscale-heter,energy-elastic --power-cap 8kW
       elastance simulate cluster workload.csv --traces easyscale --compat --interval 60 --json
     """  # noqa: D301
     from elastance.cli import output as out
@@ -87,6 +102,8 @@ def cluster(
             seeds=None if seeds is None else options.parse_seeds(None, seeds),
             traces=traces,
             compat=compat,
+            power_cap=power_cap,
+            eta=eta_knob,
             on_progress=on_progress,
         )
     written = () if output is None else write_records(comparison, output)
@@ -136,10 +153,13 @@ def _print_table(comparison: ClusterComparison) -> None:
         "restarts",
         "energy",
     ):
-        table.add_column(name, justify="left" if name == "policy" else "right")
+        table.add_column(name, justify="left" if name == "policy" else "right", no_wrap=name == "policy")
     table.add_column("idle", justify="right")
+    table.add_column("peak", justify="right")
+    if comparison.cap is not None:
+        table.add_column("over cap", justify="right")
     for result in comparison.policies:
-        table.add_row(*_cells(result))
+        table.add_row(*_cells(result, comparison))
     output.console().print(table)
     output.say(
         "\nJCT: from submission to end. training: share of the GPU time held in which a logical worker trained.\n"
@@ -151,7 +171,7 @@ def _print_table(comparison: ClusterComparison) -> None:
         output.say(f"{comparison.workload.path.name}: {line}", style="yellow")
 
 
-def _cells(result: ClusterPolicyResult) -> tuple[str, ...]:
+def _cells(result: ClusterPolicyResult, comparison: ClusterComparison) -> tuple[str, ...]:
     from elastance.cli.output import joules, number, percent, seconds
 
     def mean(quantity: str, statistic: str | None = None) -> float:
@@ -170,4 +190,6 @@ def _cells(result: ClusterPolicyResult) -> tuple[str, ...]:
         number(mean("restarts"), 0),
         joules(mean("energy_j")),
         percent(mean("idle_energy_j") / mean("energy_j")),
+        f"{mean('peak_power_w') / 1e3:.1f} kW",
+        *(() if comparison.cap is None else (seconds(result.over_cap_s(comparison.cap).mean or 0.0),)),
     )

@@ -1,10 +1,15 @@
 """The decisions about a cluster of elastic jobs: which job runs on which GPUs, and how its workers share them."""
 
+from elastance.scheduling.capping import require_cap
 from elastance.scheduling.contract import ClusterState, JobState, Scheduler, Stateless
 from elastance.scheduling.easyscale import EasyScaleHeter, EasyScaleHomo
+from elastance.scheduling.energy_elastic import EnergyElastic
 from elastance.scheduling.gang import Fifo, FifoBackfill, Srtf, Tiresias, YarnCs, gang_plan
+from elastance.scheduling.limits import LimitBook, LimitedPlan, foreseen_step_s
 from elastance.scheduling.plan_book import PlanBook, Proposal
 from elastance.scheduling.plans import Demand, Plan, best_plan
+from elastance.scheduling.power import ClusterPower
+from elastance.scheduling.power_cap import PowerCap
 from elastance.scheduling.published import (
     Holding,
     PublishedEasyScale,
@@ -20,16 +25,21 @@ from elastance.scheduling.registry import (
 )
 
 __all__ = [
+    "ClusterPower",
     "ClusterState",
     "Demand",
     "EasyScaleHeter",
     "EasyScaleHomo",
+    "EnergyElastic",
     "Fifo",
     "FifoBackfill",
     "Holding",
     "JobState",
+    "LimitBook",
+    "LimitedPlan",
     "Plan",
     "PlanBook",
+    "PowerCap",
     "Proposal",
     "PublishedEasyScale",
     "PublishedJob",
@@ -44,6 +54,8 @@ __all__ = [
     "best_plan",
     "build_scheduler",
     "find_scheduler",
+    "foreseen_step_s",
     "gang_plan",
     "registered_schedulers",
+    "require_cap",
 ]

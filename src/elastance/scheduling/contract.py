@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from elastance.scheduling.plan_book import PlanBook
     from elastance.scheduling.plans import Demand, Gpus, Plan
+    from elastance.scheduling.power import ClusterPower
+    from elastance.scheduling.power_cap import PowerCap
 
     Allocation: TypeAlias = Mapping[str, Plan]
     """Plan of every job that is to run now, by its name; the other jobs hold nothing."""
@@ -58,13 +60,17 @@ class ClusterState:
         time_s: Now, s from the start of the trace.
         jobs: Jobs that have not ended, in order of submission.
         book: Plans on this cluster; `book.shape` is how many GPUs of each type it has.
-        rescale_s: What starting a job or changing its plan costs it, s.
+        rescale_s: What starting a job or moving it to other GPUs costs it, s; a change of power limits costs nothing.
+        power: What GPUs draw, and what power limits do to them.
+        cap: What the whole cluster may draw; None if that is not bounded.
     """
 
     time_s: float
     jobs: tuple[JobState, ...]
     book: PlanBook
     rescale_s: float
+    power: ClusterPower
+    cap: PowerCap | None = None
 
     @property
     def shape(self) -> Gpus:

@@ -29,12 +29,11 @@ class EasyScaleHomo:
 
     def allocate(self, state: ClusterState) -> Allocation:
         """Keep what runs, let waiting jobs start, and give away what is free."""
-        round_ = _Round(self, state)
+        round_ = self.round_of(state)
         self._forget({job.name for job in state.jobs})
         self._fall_back(round_)
-        for job in state.jobs:
-            if job.plan is None:
-                round_.start(job)
+        for job in round_.starting():
+            round_.start(job)
         for job in round_.grow(self._settled):
             if job.plan is not None and job.measured_step_s is not None:
                 self._before_growth[job.name] = (job.plan, job.measured_step_s)
@@ -62,11 +61,15 @@ class EasyScaleHomo:
         """Return the demand of a job on the types this scheduler lets it use."""
         return job.allowed if self.mixes_types else job.demand.only(job.preferred)
 
+    def round_of(self, state: ClusterState) -> Round:
+        """Begin a decision."""
+        return Round(self, state)
+
     def _forget(self, active: set[str]) -> None:
         self._before_growth = {name: kept for name, kept in self._before_growth.items() if name in active}
         self._settled &= active
 
-    def _fall_back(self, round_: _Round) -> None:
+    def _fall_back(self, round_: Round) -> None:
         for job in round_.state.jobs:
             if job.name not in self._before_growth or job.restarting or job.measured_step_s is None:
                 continue
@@ -81,7 +84,7 @@ class EasyScaleHeter(EasyScaleHomo):
     mixes_types = True
 
 
-class _Round:
+class Round:
     """One decision in the making: who holds what, and what is free."""
 
     def __init__(self, scheduler: EasyScaleHomo, state: ClusterState) -> None:
@@ -92,6 +95,10 @@ class _Round:
         self._changed: set[str] = set()  # these pay for a restart anyway
         for plan in self.plans.values():
             self._take(plan, +1)
+
+    def starting(self) -> list[JobState]:
+        """Return the jobs that wait, in the order in which they may start."""
+        return [job for job in self.state.jobs if job.plan is None]
 
     def start(self, job: JobState) -> None:
         """Put a waiting job on the fewest GPUs it runs on; where there are none, ask others to give some back."""
@@ -126,7 +133,7 @@ class _Round:
         ]
         while True:
             proposals = [(best, job) for job in growing for best in self._proposals(job)]
-            proposals.sort(key=lambda pair: (-pair[0].gain, -pair[0].added))
+            proposals.sort(key=lambda pair: (-self.rank(*pair), -pair[0].added))
             won: set[str] = set()
             for proposal, job in proposals:
                 if job.name not in won and proposal.added <= self._free[proposal.gpu_type]:
@@ -140,6 +147,10 @@ class _Round:
             growing = [job for job in growing if job.name in won and job.plan is None]
             if not growing:
                 return accepted
+
+    def rank(self, proposal: Proposal, job: JobState) -> float:
+        """Return how urgent a proposal is."""
+        return proposal.gain
 
     def _proposals(self, job: JobState) -> list[Proposal]:
         """Return the best proposal that fits for each GPU type."""

@@ -67,11 +67,13 @@ class Plan:
         gpus: GPUs of each type.
         workers: Logical workers on the GPUs of each type, together; they add up to all of the job's.
         step_s: Seconds of a step, in which every logical worker advances by one micro-batch.
+        limits_w: Power limit of the GPUs of each type, W; empty where none is set.
     """
 
     gpus: Gpus
     workers: tuple[int, ...]
     step_s: float
+    limits_w: tuple[float, ...] = ()
 
     @property
     def size(self) -> int:

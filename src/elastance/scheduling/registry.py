@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -11,13 +12,14 @@ from typing import Any, TypeAlias
 from elastance.errors import PolicyError, UnknownNameError
 from elastance.scheduling.contract import Scheduler
 from elastance.scheduling.easyscale import EasyScaleHeter, EasyScaleHomo
+from elastance.scheduling.energy_elastic import EnergyElastic
 from elastance.scheduling.gang import Fifo, FifoBackfill, Srtf, Tiresias, YarnCs
 
 ENTRY_POINTS = "elastance.schedulers"
 """Entry-point group in which other packages offer schedulers."""
 
-Factory: TypeAlias = Callable[[], Scheduler]
-"""Makes a scheduler that knows of no job yet."""
+Factory: TypeAlias = Callable[..., Scheduler]
+"""Makes a scheduler that knows of no job yet; may take `eta`, between time (0) and energy (1)."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,16 @@ class SchedulerInfo:
     gang: bool = False
     origin: str = ""
 
+    @property
+    def has_eta(self) -> bool:
+        """Whether its factory takes `eta`."""
+        return self.factory is not None and "eta" in inspect.signature(self.factory).parameters
+
+    @property
+    def keeps_power_cap(self) -> bool:
+        """Whether it says that it keeps a power cap."""
+        return bool(getattr(self.factory, "keeps_power_cap", False))
+
 
 _OWN: tuple[tuple[str, Factory, bool], ...] = (
     ("yarn-cs", YarnCs, True),
@@ -47,6 +59,7 @@ _OWN: tuple[tuple[str, Factory, bool], ...] = (
     ("tiresias", Tiresias, True),
     ("easyscale-homo", EasyScaleHomo, False),
     ("easyscale-heter", EasyScaleHeter, False),
+    ("energy-elastic", EnergyElastic, False),
 )
 
 
@@ -77,15 +90,15 @@ def find_scheduler(name: str) -> SchedulerInfo:
     return known[name]
 
 
-def build_scheduler(info: SchedulerInfo) -> Scheduler:
-    """Return a new scheduler.
+def build_scheduler(info: SchedulerInfo, eta: float | None = None) -> Scheduler:
+    """Return a new scheduler; one without an eta knob does without `eta`.
 
     Raises:
         PolicyError: Its constructor raised.
     """
     assert info.factory is not None, info.name
     try:
-        return info.factory()
+        return info.factory() if eta is None or not info.has_eta else info.factory(eta=eta)
     except Exception as error:
         raise PolicyError(f"cluster policy {info.name}: {_in_words(error)} while being built") from error
 

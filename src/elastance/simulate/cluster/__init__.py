@@ -1,5 +1,7 @@
 """Clusters in virtual time: jobs with logical workers on GPUs of several types, under a scheduler."""
 
+from elastance.scheduling.power import ClusterPower
+from elastance.simulate.cluster.caps import over_cap_s, parse_power_cap
 from elastance.simulate.cluster.comparison import (
     CLUSTER_POLICIES,
     PUBLISHED_CLUSTER,
@@ -10,7 +12,6 @@ from elastance.simulate.cluster.comparison import (
 )
 from elastance.simulate.cluster.history import Activity, ClusterHistory, JobOutcome, Phase
 from elastance.simulate.cluster.measures import ClusterMeasures
-from elastance.simulate.cluster.power import ClusterPower
 from elastance.simulate.cluster.published import PublishedClusterWorld
 from elastance.simulate.cluster.records import check_directory, write_records
 from elastance.simulate.cluster.tasks import ClusterShape, ClusterTask, make_tasks
@@ -36,6 +37,8 @@ __all__ = [
     "Timeline",
     "check_directory",
     "make_tasks",
+    "over_cap_s",
+    "parse_power_cap",
     "simulate_cluster",
     "write_records",
 ]

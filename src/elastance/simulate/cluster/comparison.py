@@ -14,15 +14,19 @@ import numpy as np
 from elastance.errors import InputError, UnknownNameError
 from elastance.scheduling import (
     PlanBook,
+    PowerCap,
     PublishedEasyScale,
     PublishedYarnCs,
     build_scheduler,
     find_scheduler,
+    require_cap,
 )
+from elastance.scheduling.power import ClusterPower
+from elastance.simulate.cluster.caps import over_cap_s, parse_power_cap, require_knobs
 from elastance.simulate.cluster.measures import ClusterMeasures, spread_json
-from elastance.simulate.cluster.power import ClusterPower
 from elastance.simulate.cluster.published import PublishedClusterWorld
 from elastance.simulate.cluster.tasks import ClusterShape, dealt_anew, make_tasks, require_gangs
+from elastance.simulate.cluster.timeline import Timeline
 from elastance.simulate.cluster.world import INTERVAL_S, RESCALE_S, ClusterWorld
 from elastance.simulate.inputs import checked_seeds
 from elastance.simulate.measures import Spread
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
 PUBLISHED_CLUSTER = "v100=32,p100=16,t4=16"
 """The cluster of EasyScale's trace experiment."""
 
-CLUSTER_POLICIES = ("fifo-backfill", "easyscale-homo", "easyscale-heter")
+CLUSTER_POLICIES = ("fifo-backfill", "easyscale-homo", "easyscale-heter", "energy-elastic")
 """What is compared unless the user names others."""
 
 PUBLISHED_POLICIES = ("yarn-cs", "easyscale-homo", "easyscale-heter")
@@ -71,12 +75,19 @@ class ClusterPolicyResult:
         values = [getattr(of, quantity) for of in self.measures]
         return Spread.of(values if statistic is None else [value[statistic] for value in values])
 
-    def to_json(self, *, over_seeds: bool) -> dict[str, Any]:
+    def over_cap_s(self, cap: PowerCap) -> Spread:
+        """Return mean and confidence interval over seeds of how long the GPUs drew more than a cap, s."""
+        return Spread.of([over_cap_s(Timeline.of(history), cap) for history in self.histories])
+
+    def to_json(self, *, over_seeds: bool, cap: PowerCap | None = None) -> dict[str, Any]:
         """Return plain values: of the one seed, or over seeds as ``{mean, ci95}``."""
         if over_seeds:
             values = spread_json(self.measures) | {"simulation_s": Spread.of(self.simulation_s)._asdict()}
         else:
             values = self.measures[0].to_json() | {"simulation_s": self.simulation_s[0]}
+        if cap is not None:
+            over = self.over_cap_s(cap)
+            values |= {"over_cap_s": over._asdict() if over_seeds else over.mean}
         return {"policy": self.policy, "seeds": list(self.seeds), **values}
 
 
@@ -93,6 +104,8 @@ class ClusterComparison:
         compat: Whether the published simulator was replayed.
         over_seeds: Whether several seeds were asked for.
         policies: One result per policy, in the order they were named.
+        cap: What the cluster might draw; None without bound.
+        eta: Eta knob of the policies that have one; None for their own.
     """
 
     workload: ClusterWorkload
@@ -103,6 +116,8 @@ class ClusterComparison:
     compat: bool
     over_seeds: bool
     policies: tuple[ClusterPolicyResult, ...]
+    cap: PowerCap | None = None
+    eta: float | None = None
 
     def __getitem__(self, policy: str) -> ClusterPolicyResult:
         for result in self.policies:
@@ -130,7 +145,13 @@ class ClusterComparison:
             "interval_s": self.interval_s,
             "rescale_s": RESCALE_S,
             "compat": self.compat,
-            "policies": [result.to_json(over_seeds=self.over_seeds) for result in self.policies],
+            "power_cap": None
+            if self.cap is None
+            else {"time_s": self.cap.time_s, "power_w": self.cap.power_w},
+            "eta_knob": self.eta,
+            "policies": [
+                result.to_json(over_seeds=self.over_seeds, cap=self.cap) for result in self.policies
+            ],
         }
 
 
@@ -143,6 +164,8 @@ def simulate_cluster(
     seeds: Sequence[int] | None = None,
     traces: Path | str | StepTimes | None = None,
     compat: bool = False,
+    power_cap: str | float | PowerCap | None = None,
+    eta: float | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ClusterComparison:
     """Simulate the jobs of a cluster under several schedulers and compare them.
@@ -156,6 +179,9 @@ def simulate_cluster(
             another one. None is seed 0 alone.
         traces: Folder that holds ``step_times.json``, or step times; by default what `find_step_times` finds.
         compat: Replay the published simulator, defects included.
+        power_cap: What the cluster may draw, as in `parse_power_cap`. Policies that know of no cap ignore it, and the
+            result says for how long they were above it.
+        eta: Eta knob of the policies that have one, between time (0) and energy (1).
         on_progress: Called with how many jobs, of how many, have ended in all simulations.
 
     Raises:
@@ -166,6 +192,8 @@ def simulate_cluster(
         raise InputError(f"interval {interval_s:g} s: expected at least {SHORTEST_INTERVAL_S:g} s")
     names = _checked_names(policies, compat=compat)
     chosen = checked_seeds([0] if seeds is None else seeds)
+    require_knobs(names, cap=power_cap is not None, eta=eta, compat=compat)
+    cap = power_cap if isinstance(power_cap, PowerCap | None) else parse_power_cap(power_cap)
     power = ClusterPower.assumed(shape.types)
     jobs = read_cluster(Path(workload)) if isinstance(workload, str | PathLike) else workload
     times = (
@@ -176,6 +204,8 @@ def simulate_cluster(
         if compat or find_scheduler(name).gang:
             require_gangs(tasks, shape, name)
     book = PlanBook(shape.counts)
+    if cap is not None:
+        require_cap(cap, [(task.name, task.allowed, task.min_gpus) for task in tasks], book, power)
     total, done = len(names) * len(chosen) * len(tasks), 0
     results: list[ClusterPolicyResult] = []
     for name in names:
@@ -190,10 +220,11 @@ def simulate_cluster(
                 else ClusterWorld(
                     _seeded(tasks, seed),
                     shape,
-                    build_scheduler(find_scheduler(name)),
+                    build_scheduler(find_scheduler(name), eta),
                     power,
                     interval_s=interval_s,
                     book=book,
+                    cap=cap,
                 )
             )
             histories.append(world.run(report))
@@ -201,7 +232,9 @@ def simulate_cluster(
             done += len(tasks)
         measures = tuple(map(ClusterMeasures.of, histories))
         results.append(ClusterPolicyResult(name, tuple(chosen), tuple(histories), measures, tuple(took_s)))
-    return ClusterComparison(jobs, shape, power, times, interval_s, compat, seeds is not None, tuple(results))
+    return ClusterComparison(
+        jobs, shape, power, times, interval_s, compat, seeds is not None, tuple(results), cap, eta
+    )
 
 
 def _checked_names(policies: Sequence[str] | None, *, compat: bool) -> tuple[str, ...]:

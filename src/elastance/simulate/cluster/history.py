@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from elastance.scheduling.plans import Gpus
-    from elastance.simulate.cluster.power import ClusterPower
+    from elastance.scheduling.power import ClusterPower
 
 
 class Activity(StrEnum):

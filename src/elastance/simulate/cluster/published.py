@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from elastance.scheduling import PublishedScheduler
-    from elastance.simulate.cluster.power import ClusterPower
+    from elastance.scheduling.power import ClusterPower
     from elastance.simulate.cluster.tasks import ClusterShape, ClusterTask
 
 MOST_INTERVALS = 1_000_000

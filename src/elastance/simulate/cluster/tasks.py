@@ -85,6 +85,11 @@ class ClusterTask:
     steps: float
     total_batch: int
 
+    @property
+    def allowed(self) -> Demand:
+        """The demand on the types it may use."""
+        return self.demand if self.may_mix_types else self.demand.only(self.preferred)
+
     def alone_s(self, rescale_s: float) -> float:
         """Return how long it takes alone, with a GPU of its preferred type per logical worker, s."""
         return rescale_s + self.steps * gang_plan(self.demand, self.preferred).step_s

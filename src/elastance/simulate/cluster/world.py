@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from elastance.errors import ElastanceError, PolicyError
-from elastance.scheduling import ClusterState, JobState, PlanBook
+from elastance.scheduling import ClusterState, JobState, PlanBook, foreseen_step_s
 from elastance.simulate.cluster.history import Activity, ClusterHistory, JobOutcome, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from elastance.scheduling import Plan, Scheduler
-    from elastance.simulate.cluster.power import ClusterPower
+    from elastance.scheduling import Plan, PowerCap, Scheduler
+    from elastance.scheduling.power import ClusterPower
     from elastance.simulate.cluster.tasks import ClusterShape, ClusterTask
 
 RESCALE_S = 20.0
@@ -62,6 +62,7 @@ class ClusterWorld:
         rescale_s: What a start or a change of plan costs, s.
         slowdown: How many times as long as foreseen the steps of a job take under a plan, by its name; 1 by default.
         book: Plans on this cluster that may have been worked out before.
+        cap: What the cluster may draw; told to the scheduler, which is asked whenever it changes.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class ClusterWorld:
         rescale_s: float = RESCALE_S,
         slowdown: Callable[[str, Plan], float] | None = None,
         book: PlanBook | None = None,
+        cap: PowerCap | None = None,
     ) -> None:
         self._tasks = tasks
         self._cluster = cluster
@@ -83,6 +85,7 @@ class ClusterWorld:
         self._interval_s = interval_s
         self._rescale_s = rescale_s
         self._slowdown = slowdown
+        self._cap = cap
         self._book = PlanBook(cluster.counts) if book is None else book
         self._asked_at_intervals = bool(getattr(scheduler, "asked_at_intervals", True))
         self._active: dict[str, _Run] = {}
@@ -107,12 +110,13 @@ class ClusterWorld:
             next_s = self._tasks[arrivals[-1]].submit_s if arrivals else math.inf
             ends_s = min((run.end_s for run in self._running.values()), default=math.inf)
             if self._active:
-                if not math.isfinite(min(next_s, ends_s)):
+                cap_s = math.inf if self._cap is None else self._cap.next_change_s(now_s)
+                if not math.isfinite(min(next_s, ends_s, cap_s)):
                     raise PolicyError(
                         f"the scheduler leaves {len(self._active)} jobs waiting for ever, "
                         f"the first is {next(iter(self._active))}"
                     )
-                next_s = min(next_s, ends_s)
+                next_s = min(next_s, ends_s, cap_s)
                 if self._asked_at_intervals:
                     next_s = min(next_s, (now_s // self._interval_s + 1.0) * self._interval_s)
             now_s = max(now_s, next_s)
@@ -150,12 +154,18 @@ class ClusterWorld:
     def _decide(self, now_s: float) -> None:
         jobs = tuple(run.seen_waiting or self._seen(run, now_s) for run in self._active.values())
         self._decisions += 1
-        allocation = self._allocated(ClusterState(now_s, jobs, self._book, self._rescale_s))
+        allocation = self._allocated(
+            ClusterState(now_s, jobs, self._book, self._rescale_s, self._power, self._cap)
+        )
         for run in [run for name, run in self._running.items() if name not in allocation]:
             self._change(run, None, now_s)
         for name, plan in allocation.items():
             run = self._active[name]
-            if plan is not run.plan and plan != run.plan:
+            if plan is run.plan or plan == run.plan:
+                continue
+            if run.plan is not None and (plan.gpus, plan.workers) == (run.plan.gpus, run.plan.workers):
+                self._limit(run, plan, now_s)
+            else:
                 self._change(run, plan, now_s)
 
     def _seen(self, run: _Run, now_s: float) -> JobState:
@@ -179,6 +189,15 @@ class ClusterWorld:
             run.seen_waiting = seen
         return seen
 
+    def _limit(self, run: _Run, plan: Plan, now_s: float) -> None:
+        """Change power limits only: the job goes on as it is."""
+        self._close_phases(run, now_s)
+        run.since_s, run.ready_s = now_s, max(now_s, run.ready_s)
+        run.plan, run.step_s = plan, self._true_step_s(run, plan)
+
+    def _true_step_s(self, run: _Run, plan: Plan) -> float:
+        return plan.step_s * (1.0 if self._slowdown is None else self._slowdown(run.task.name, plan))
+
     def _change(self, run: _Run, plan: Plan | None, now_s: float) -> None:
         if run.plan is not None:
             self._close_phases(run, now_s)
@@ -187,9 +206,8 @@ class ClusterWorld:
                 run.start_s = now_s
             else:
                 run.restarts += 1
-            factor = 1.0 if self._slowdown is None else self._slowdown(run.task.name, plan)
             run.since_s, run.ready_s = now_s, now_s + self._rescale_s
-            run.step_s = plan.step_s * factor
+            run.step_s = self._true_step_s(run, plan)
             run.seen_waiting = None
             self._running[run.task.name] = run
         else:
@@ -211,7 +229,7 @@ class ClusterWorld:
             # A job that ends has trained all its steps, whatever the rounding of its time says.
             trained = run.remaining_steps if now_s == run.end_s else (now_s - ready_s) / run.step_s
             power_w = self._power.training_power_w(
-                plan.gpus, plan.workers, run.task.demand.step_s, run.step_s
+                plan.gpus, plan.workers, run.task.demand.step_s, run.step_s, plan.limits_w
             )
             self._phases.append(
                 Phase(run.number, ready_s, now_s, Activity.TRAINING, plan.gpus, plan.gpus, power_w, trained)
@@ -242,7 +260,7 @@ class ClusterWorld:
             if name not in self._active:
                 raise PolicyError(f"the scheduler gave GPUs to {name}, which is not a job that could run now")
             task = self._active[name].task
-            if plan is not self._active[name].plan and not _is_plan_of(task, plan):
+            if plan is not self._active[name].plan and not _is_plan_of(task, plan, self._power):
                 workers = task.demand.logical_workers
                 raise PolicyError(
                     f"the scheduler's plan for {name} does not place its {workers} logical workers on GPUs it may use"
@@ -252,8 +270,8 @@ class ClusterWorld:
             raise PolicyError(f"the scheduler gave away {taken} GPUs of {list(self._cluster.counts)}")
 
 
-def _is_plan_of(task: ClusterTask, plan: Plan) -> bool:
-    """Whether a plan places all logical workers, on GPUs the job may use, and says truly how long its steps take."""
+def _is_plan_of(task: ClusterTask, plan: Plan, power: ClusterPower) -> bool:
+    """Whether a plan places all logical workers on GPUs the job may use, and says truly how long its steps take."""
     demand = task.demand if task.may_mix_types else task.demand.only(task.preferred)
     usable = demand.usable
     return (
@@ -262,15 +280,5 @@ def _is_plan_of(task: ClusterTask, plan: Plan) -> bool:
             (gpus == workers == 0) or (of in usable and gpus > 0 and workers > 0)
             for of, (gpus, workers) in enumerate(zip(plan.gpus, plan.workers, strict=True))
         )
-        and plan.step_s == _step_s(task, plan)
+        and plan.step_s == foreseen_step_s(task.demand, plan, power)
     )
-
-
-def _step_s(task: ClusterTask, plan: Plan) -> float:
-    """Return what a step takes with the logical workers of a plan spread evenly over the GPUs of each type, s."""
-    times = [
-        fullest * time_s
-        for fullest, time_s in zip(plan.workers_per_gpu, task.demand.step_s, strict=True)
-        if fullest
-    ]
-    return max(times, default=math.inf)
