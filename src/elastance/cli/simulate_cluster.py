@@ -148,7 +148,7 @@ def _print_table(comparison: ClusterComparison) -> None:
         "p99 JCT",
         "queue",
         "makespan",
-        "GPU-h held",
+        "GPU-h",
         "training",
         "restarts",
         "energy",
@@ -162,7 +162,8 @@ def _print_table(comparison: ClusterComparison) -> None:
         table.add_row(*_cells(result, comparison))
     output.console().print(table)
     output.say(
-        "\nJCT: from submission to end. training: share of the GPU time held in which a logical worker trained.\n"
+        "\nJCT: from submission to end. GPU-h: hours of GPUs held; training: share of them in which a logical worker"
+        " trained.\n"
         "energy: all GPUs of the cluster up to the makespan; idle: the share of it drawn where nothing trained."
         + ("\n±: 95 % confidence interval over seeds." if seeds > 1 else ""),
         style="dim",
