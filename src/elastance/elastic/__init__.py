@@ -14,6 +14,7 @@ from elastance.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from elastance.elastic.job import ElasticJob, GlobalStep
+    from elastance.elastic.operator_scan import OperatorScan
     from elastance.elastic.preparation import prepare
     from elastance.elastic.recovery import Suspended
     from elastance.elastic.transport import Traffic
@@ -21,12 +22,22 @@ if TYPE_CHECKING:
 _HOMES = {
     "ElasticJob": "job",
     "GlobalStep": "job",
+    "OperatorScan": "operator_scan",
     "Suspended": "recovery",
     "Traffic": "transport",
     "prepare": "preparation",
 }
 
-__all__ = ["ElasticJob", "GlobalStep", "Level", "Placement", "Suspended", "Traffic", "prepare"]
+__all__ = [
+    "ElasticJob",
+    "GlobalStep",
+    "Level",
+    "OperatorScan",
+    "Placement",
+    "Suspended",
+    "Traffic",
+    "prepare",
+]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
