@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "batch_size": "batch size per logical worker",
     "bucket_cap_mb": "bucket_cap_mb",
+    "gpu": "GPU (level D2 may do without)",
     "instructions": "vector instructions (level D2 does without)",
     "samples": "samples in the data set",
     "threads": "intra-op threads (torch.set_num_threads, OMP_NUM_THREADS)",
@@ -59,6 +60,9 @@ def identity_of(
             "threads": torch.get_num_threads(),
             "instructions": torch.backends.cpu.get_cpu_capability(),
         }
+        device = next(model.parameters()).device
+        if device.type == "cuda" and not level.pins_kernels:
+            identity["gpu"] = torch.cuda.get_device_name(device)
     return identity
 
 

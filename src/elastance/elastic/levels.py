@@ -42,7 +42,10 @@ class Level(StrEnum):
 
     D1, and kernels are pinned to what all types have: no vector instructions beyond the oldest, MKL's compatible
     code, no oneDNN, one thread. Bits are those of DDP with the same settings, not of DDP without them. Costs
-    the speed of vector instructions. On CPUs only, and needs settings made before PyTorch is imported.
+    the speed of vector instructions. Needs settings made before PyTorch is imported.
+
+    On CUDA: deterministic algorithms only, no cuDNN, no fused attention, no TF32. PyTorch cannot pin what cuBLAS
+    chooses, nor random numbers that follow the GPU's size: between unlike GPUs nothing is promised, certify.
     """
 
     @property
