@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from made_up_trial import write_script
+from made_up_trial import SCRIPT, write_script
 
 
 @pytest.mark.slow
@@ -21,13 +21,88 @@ def test_a_script_with_the_bits_of_ddp(elastance, tmp_path: Path) -> None:
         *("--", sys.executable, write_script(tmp_path), after),
     )
     assert answer.status == 0, answer
-    assert "no bit differs from DDP" in answer.out
+    assert "the bits are those of DDP with 2 processes on all 2 placements" in answer.out
     certificate = json.loads((tmp_path / "certificate.json").read_text())
     assert certificate["equal"]
     assert [run["placement"] for run in certificate["runs"]] == ["1x2", "2x1"]
     assert {run["steps"] for run in [certificate["reference"], *certificate["runs"]]} == {4}
     assert certificate["environment"]["threads"] == 1
+    assert certificate["environment"]["script_sha256"] is not None
+    assert certificate["operators"]["d2_expensive"] is False
+    assert certificate["command_line"].startswith("elastance certify --workers 2 --placements 1x2,2x1")
+    assert "Level D2: no convolution" in answer.out
+    page = (tmp_path / "certificate.html").read_text()
+    assert certificate["verdict"] in page
+    assert certificate["command_line"] in page
     assert not after.exists()
+
+
+@pytest.mark.slow
+def test_levels_that_differ_say_by_how_much_and_prices_stand_beside(elastance, tmp_path: Path) -> None:
+    answer = elastance(
+        *(
+            "certify",
+            "--workers",
+            2,
+            "--placements",
+            "1x2",
+            "--steps",
+            2,
+            "--level",
+            "none",
+            "--levels",
+            "D1",
+        ),
+        *("--", sys.executable, write_script(tmp_path), tmp_path / "after"),
+    )
+    assert answer.status == 1, answer
+    assert "1x2 differs from step 0 on: parameter 0.weight, executor 0; " in answer.out
+    assert "elements differ, by at most" in answer.out
+    assert "stock DDP" in answer.out
+    assert "price of" in answer.out
+
+
+UNSEEDED = SCRIPT.replace("torch.manual_seed(0)", "torch.seed()")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "placements", "named"),
+    [
+        (UNSEEDED, "1x2", "the script does not repeat itself: DDP run twice differs after step 0 in"),
+        (SCRIPT.replace("workers=2", "workers=3"), "1x2", "DDP: the script has 3 logical workers"),
+        (
+            SCRIPT.replace("workers=2", "workers=int(__import__('os').environ['WORLD_SIZE'])"),
+            "1x2",
+            "placement 1x2: on 1 executors the script has 1 logical workers, not 2",
+        ),
+        (
+            SCRIPT.replace("in job.steps()", "in ()"),
+            "1x2",
+            "made a job by elastance.elastic.prepare, but trained no",
+        ),
+    ],
+)
+def test_scripts_that_cannot_be_certified(
+    refused, tmp_path: Path, text: str, placements: str, named: str
+) -> None:
+    script = write_script(tmp_path, text)
+    answer = refused(
+        *(
+            "certify",
+            "--workers",
+            2,
+            "--placements",
+            placements,
+            "--steps",
+            2,
+            "--",
+            sys.executable,
+            script,
+            "x",
+        )
+    )
+    assert named in answer.err
 
 
 @pytest.mark.slow
@@ -75,6 +150,8 @@ def test_a_script_without_a_job_is_refused(refused, tmp_path: Path) -> None:
         (("--device-types", "cpu-neon"), "unknown device type 'cpu-neon'"),
         (("--steps", "0"), "--steps"),
         (("--output", "/nowhere"), "there is no directory"),
+        (("--levels", "D1,D7"), "unknown level 'D7'"),
+        ((), "no-such-script.py: there is no such script"),
     ],
 )
 def test_bad_input_is_refused_before_anything_runs(refused, arguments: tuple[str, ...], named: str) -> None:

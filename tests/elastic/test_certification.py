@@ -1,38 +1,127 @@
-from elastance.elastic.certification import Certificate, Difference, RunOutcome, StepRecord, first_difference
+"""What certifying does when runs differ or do not repeat themselves; the runs themselves are made up."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elastance.elastic import Level, Placement, certification
+from elastance.elastic.certification import certify
+from elastance.elastic.comparison import StepRecord
+from elastance.elastic.operators import Operator
+from elastance.elastic.trial import Trial
+from elastance.elastic.trial_processes import TrialRun
+from elastance.errors import InputError
+
+PLACEMENTS = [Placement.parse("1x2"), Placement.parse("2x1")]
 
 
-def record(step: int, **tensors: str) -> StepRecord:
-    return StepRecord(step, 0.1, 100, 0, tensors)
+class Machine:
+    """Stands in for processes: executor e's tensor after step s is `value(trial, run, e, s)`."""
+
+    def __init__(self, value) -> None:
+        self.value = value
+        self.trials: list[Trial] = []
+
+    def __call__(self, command, trial: Trial, threads, device_types, look) -> TrialRun:
+        run = len(self.trials)
+        self.trials.append(trial)
+        look(trial.steps)
+        executors = Placement.parse(trial.placement).executors
+        values = [[self.value(trial, run, e, s) for s in range(trial.steps)] for e in range(executors)]
+        records = [
+            [StepRecord(s + 1, 0.1, 0.2, 100, 0, 8 * s, {"w": str(value)}) for s, value in enumerate(row)]
+            for row in values
+        ]
+        kept = {
+            (e, number): np.array([0.0, row[step]])
+            for e, row in enumerate(values)
+            for number, (step, _) in enumerate(trial.keep)
+            if step < trial.steps
+        }
+        scanned = None if trial.scan_step is None else [Operator("aten.addmm.default", 2)]
+        return TrialRun(records, {"gradient_bytes": 40, "threads": 1}, scanned, kept)
 
 
-DDP = [record(1, a="x", b="y"), record(2, a="p", b="q")]
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch):
+    def certify_on(machine: Machine, **options):
+        monkeypatch.setattr(certification, "run_trial", machine)
+        return certify(["train"], PLACEMENTS, options.pop("level", Level.D1), 10, **options)
+
+    return certify_on
 
 
-def test_equal_runs_do_not_differ():
-    assert first_difference(DDP, [DDP, DDP]) is None
-
-
-def test_the_first_step_and_tensor_that_differ_are_named():
-    late = [DDP[0], record(2, a="p", b="Q")]
-    early = [record(1, a="X", b="Y"), DDP[1]]
-    assert first_difference(DDP, [DDP, late]) == Difference(1, 1, "b")
-    assert first_difference(DDP, [late, early]) == Difference(1, 0, "a")
-
-
-def test_missing_tensors_and_steps_are_differences():
-    assert first_difference(DDP, [[record(1, a="x"), DDP[1]]]) == Difference(0, 0, "b")
-    assert first_difference(DDP, [[record(1, a="x", b="y", c="z"), DDP[1]]]) == Difference(0, 0, "c")
-    assert first_difference(DDP, [DDP[:1]]) == Difference(0, 1, "(one of them ends here)")
-
-
-def test_one_run_that_differs_is_enough():
-    run = RunOutcome("2x1", 2, 0.1, 100, 8.0)
-    broken = RunOutcome("1x2", 2, 0.1, 100, 0.0, Difference(0, 1, "b"))
-    certificate = Certificate(("python", "train.py"), 2, "D1", run, (run,), {})
+def test_equal_runs_take_ddp_once_and_its_first_steps_again(run):
+    machine = Machine(lambda trial, run, executor, step: float(step))
+    certificate = run(machine)
     assert certificate.equal
-    certificate = Certificate(("python", "train.py"), 2, "D1", run, (run, broken), {})
+    assert [(t.placement, t.steps, t.reference) for t in machine.trials] == [
+        ("2x1", 10, True),
+        ("2x1", 4, True),
+        ("1x2", 10, False),
+        ("2x1", 10, False),
+    ]
+    assert machine.trials[1].scan_step == 3
+    assert certificate.operators is not None
+    assert certificate.operators.uses[0].calls == 2
+    assert certificate.prices == ()
+
+
+def test_by_how_much_runs_differ_is_found_by_running_up_to_there_again(run):
+    def value(trial: Trial, run: int, executor: int, step: int) -> float:
+        return step + (
+            0.25 if trial.placement == "2x1" and not trial.reference and step >= 6 and executor else 0
+        )
+
+    machine = Machine(value)
+    certificate = run(machine)
     assert not certificate.equal
+    assert [run.equal for run in certificate.runs] == [True, False]
+    difference = certificate.runs[1].difference
+    assert difference is not None
+    assert (difference.executor, difference.step, difference.tensor) == (1, 6, "w")
+    assert (difference.largest, difference.elements, difference.of_elements) == (0.25, 1, 2)
+    assert certificate.runs[1].differing == (0,) * 6 + (1,) * 4
+    again = machine.trials[4:]
+    assert [(t.placement, t.steps, t.reference) for t in again] == [("2x1", 7, True), ("2x1", 7, False)]
+
+
+@pytest.mark.parametrize("since", [0, 2])
+def test_a_script_that_does_not_repeat_itself_is_refused_at_once(run, since: int):
+    machine = Machine(lambda trial, run, executor, step: step + (run if step >= since else 0))
+    with pytest.raises(
+        InputError, match=f"DDP run twice differs after step {since} in w; seed what it draws"
+    ):
+        run(machine)
+    assert len(machine.trials) == 2
+
+
+def test_one_that_stops_repeating_itself_later_is_refused_once_bits_differ(run):
+    machine = Machine(lambda trial, run, executor, step: step + (run if step >= 5 else 0))
+    with pytest.raises(InputError, match="DDP run twice differs after step 5 in w"):
+        run(machine)
+
+
+def test_levels_are_priced_beside_stock_ddp_and_d2_beside_ddp_with_its_kernels(run):
+    def value(trial: Trial, run: int, executor: int, step: int) -> float:
+        return step + (trial.level == "none") + 100 * (trial.level == "D2")
+
+    certificate = run(Machine(value), levels=[Level.NONE, Level.D1, Level.D2])
+    assert [(one.label, one.placement, one.equal) for one in certificate.prices] == [
+        ("stock DDP", "2x1", None),
+        ("none", "1x2", False),
+        ("D1", "1x2", True),
+        ("DDP with D2's kernels", "2x1", None),
+        ("D2", "1x2", True),
+    ]
+    assert certificate.equal
     document = certificate.to_json()
-    assert document["equal"] is False
-    assert [one["equal"] for one in document["runs"]] == [True, False]
-    assert document["runs"][1]["difference"] == {"executor": 0, "step": 1, "tensor": "b"}
+    assert document["prices"][2]["relative_to_stock_ddp"]["total_memory"] == 0.5
+    assert document["prices"][0]["sent_bytes_per_step"] == 80
+    assert document["prices"][1]["sent_bytes_per_step"] == 0
+
+
+def test_a_script_that_is_not_there_is_refused_before_anything_runs(tmp_path: Path):
+    with pytest.raises(InputError, match="train.py: there is no such script"):
+        certify(["python", "-u", str(tmp_path / "train.py")], PLACEMENTS, Level.D1, 1)

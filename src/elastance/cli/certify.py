@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from elastance.cli import options  # noqa: TC001 (Typer needs the types of options at run time)
 
 if TYPE_CHECKING:
-    from elastance.elastic import Placement
-    from elastance.elastic.certification import Certificate, RunOutcome
+    from elastance.elastic import Level, Placement
+    from elastance.elastic.certificate import Certificate
+
+_FILES = ("certificate.json", "certificate.html")
 
 _Command = Annotated[
     list[str],
@@ -43,8 +46,19 @@ _DeviceTypes = Annotated[
         help="Types of processor that executors stand in for, in turn: cpu, cpu-avx2, cpu-sse.",
     ),
 ]
+_Levels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LIST",
+        help="Levels whose price to measure beside stock DDP, e.g. none,D0,D1,D2: a run of the script each.",
+        show_default="no prices",
+    ),
+]
 _Output = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Write certificate.json to this existing directory.")
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Write certificate.json and certificate.html to this existing directory."
+    ),
 ]
 
 
@@ -54,6 +68,7 @@ def certify(
     placements: _Placements = None,
     level: _LevelName = "D1",
     steps: _Steps = 50,
+    levels: _Levels = None,
     threads: _Threads = 1,
     device_types: _DeviceTypes = "cpu",
     as_json: options.Json = False,
@@ -63,34 +78,32 @@ def certify(
 
     Runs it under unmodified DDP with one process per logical worker, then under each placement, and compares
     the sha256 of every parameter, buffer and tensor of the optimizer after every step, on every executor. The
-    script is stopped after its last compared step; checkpoints are neither read nor written.
+    script is stopped after its last compared step; checkpoints are neither read nor written. The first steps of
+    DDP are run twice: a script that does not repeat itself is refused. Also says which operators depend on
+    kernels that vendors tune (they make D2 expensive) and, with --levels, what each level costs.
 
     \b
     Examples:
       elastance certify --workers 4 -- python train.py
       elastance certify --workers 4 --placements 4x1,2x2,1x4,3:2+1+1 --output . -- python train.py
+      elastance certify --workers 4 --levels none,D0,D1,D2 --output . -- python train.py
       elastance certify --workers 4 --level D2 --device-types cpu,cpu-sse -- python train.py
       elastance certify --workers 4 --level none -- python train.py      (differs: nothing is promised)
 
     Exit status: 0 no bit differs, 1 some do, 2 bad input or a process failed.
     """  # noqa: D301
-    from elastance.cli.output import print_json, waiting, write_json
-    from elastance.elastic import Level
+    from elastance.cli.certify_tables import show_certificate
+    from elastance.cli.output import print_json, waiting
     from elastance.elastic.certification import certify as run
-    from elastance.errors import InputError, UnknownNameError
     from elastance.files import check_writable
     from elastance.train.launching import InterruptedJob, check_command, check_torch
 
-    if level not in [*Level]:
-        raise UnknownNameError("level", level, [*Level])
+    chosen_level = _level(level)
+    priced = [_level(name) for name in levels.split(",")] if levels is not None else []
     chosen = _placements(workers, placements)
-    for placement in chosen:
-        if placement.workers != workers:
-            raise InputError(
-                f"placement {placement} has {placement.workers} logical workers, expected {workers} (--workers)"
-            )
     if output is not None:
-        check_writable(output / "certificate.json")
+        for name in _FILES:
+            check_writable(output / name)
     check_torch()
     check_command(command)
     try:
@@ -98,66 +111,57 @@ def certify(
             certificate = run(
                 command,
                 chosen,
-                Level(level),
+                chosen_level,
                 steps,
                 threads=threads,
                 device_types=device_types.split(","),
+                levels=priced,
                 tell=tell,
             )
     except InterruptedJob as stop:
         print("elastance: interrupted; no certificate was written", file=sys.stderr)
         sys.exit(128 + stop.number)
-    document = certificate.to_json()
+    again = ["elastance", *sys.argv[1:]]
+    document = certificate.to_json() | {"command_line": shlex.join(again)}
     if output is not None:
-        write_json(output / "certificate.json", document)
+        _write(output, certificate, document, again)
     if as_json:
         print_json(document)
     else:
-        _print(certificate)
+        show_certificate(certificate, None if output is None else output / _FILES[1])
     sys.exit(0 if certificate.equal else 1)
+
+
+def _write(output: Path, certificate: Certificate, document: dict[str, Any], again: list[str]) -> None:
+    from elastance.cli.output import write_json
+    from elastance.figures.certificate_page import certificate_page
+    from elastance.files import replacing
+
+    page = certificate_page(certificate, again)
+    write_json(output / _FILES[0], document)
+    with replacing(output / _FILES[1]) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _level(name: str) -> Level:
+    from elastance.elastic import Level
+    from elastance.errors import UnknownNameError
+
+    if name not in [*Level]:
+        raise UnknownNameError("level", name, [*Level])
+    return Level(name)
 
 
 def _placements(workers: int, text: str | None) -> list[Placement]:
     from elastance.elastic import Placement
+    from elastance.errors import InputError
 
     if text is None:
         return [Placement.even(workers, executors) for executors in sorted({1, min(2, workers), workers})]
-    return [Placement.parse(part) for part in text.split(",")]
-
-
-def _print(certificate: Certificate) -> None:
-    from rich.table import Table
-
-    from elastance.cli.output import console, say
-
-    table = Table(box=None)
-    for name in ("run", "steps", "bits", "step", "memory", "sent per step"):
-        table.add_column(name, justify="left" if name in ("run", "bits") else "right")
-    reference = certificate.reference
-    table.add_row(f"DDP, {certificate.workers} processes", str(reference.steps), "", *_price(reference), "")
-    for run in certificate.runs:
-        table.add_row(
-            run.placement,
-            str(run.steps),
-            _bits(run),
-            *_price(run),
-            f"{run.sent_bytes_per_step / 1e6:.3g} MB",
-        )
-    console().print(table)
-    say(
-        f"level {certificate.level}: no bit differs from DDP"
-        if certificate.equal
-        else f"level {certificate.level}: bits differ from DDP"
-    )
-    where = certificate.environment
-    say(f"on {where['processor']}, PyTorch {where['torch']}, {where['threads']} thread(s) per process")
-
-
-def _bits(run: RunOutcome) -> str:
-    if run.difference is None:
-        return "equal"
-    return f"differ from step {run.difference.step} on (executor {run.difference.executor}: {run.difference.tensor})"
-
-
-def _price(run: RunOutcome) -> tuple[str, str]:
-    return f"{run.step_time_s * 1000:.3g} ms", f"{run.peak_memory_bytes / 1e6:.0f} MB"
+    chosen = [Placement.parse(part) for part in text.split(",")]
+    for placement in chosen:
+        if placement.workers != workers:
+            raise InputError(
+                f"placement {placement} has {placement.workers} logical workers, expected {workers} (--workers)"
+            )
+    return chosen

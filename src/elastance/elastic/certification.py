@@ -2,126 +2,34 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
 import platform
-import tempfile
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import asdict, dataclass, replace
-from itertools import cycle, islice, zip_longest
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from elastance.elastic.certificate import Certificate, Difference, RunOutcome
+from elastance.elastic.comparison import differing_tensors, outcome
 from elastance.elastic.levels import Level
-from elastance.elastic.numerics import DEVICE_TYPES, environment
-from elastance.elastic.placement import Placement
+from elastance.elastic.numerics import DEVICE_TYPES
+from elastance.elastic.operators import report
 from elastance.elastic.trial import Trial
-from elastance.errors import InputError, UnknownNameError, WorkerError
-from elastance.train.launching import RankProcess, started_ranks
+from elastance.elastic.trial_processes import TrialRun, run_trial, script_of
+from elastance.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_VERSION = 1
+    from elastance.elastic.operators import Operator
+    from elastance.elastic.placement import Placement
 
-
-@dataclass(frozen=True)
-class StepRecord:
-    """One global step as an executor wrote it down.
-
-    Attributes:
-        step: Global steps done.
-        time_s: Wall time of the step.
-        peak_memory_bytes: Most memory the process has had so far.
-        sent_bytes: Payload it has sent for gradients so far.
-        tensors: Sha256 by name.
-    """
-
-    step: int
-    time_s: float
-    peak_memory_bytes: int
-    sent_bytes: int
-    tensors: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """The first place where a run differs from DDP.
-
-    Attributes:
-        executor: Which executor.
-        step: Global step, from 0.
-        tensor: Its first tensor that differs.
-    """
-
-    executor: int
-    step: int
-    tensor: str
-
-
-@dataclass(frozen=True)
-class RunOutcome:
-    """One run of the script.
-
-    Attributes:
-        placement: Executors and logical workers.
-        steps: Global steps it did.
-        step_time_s: Median wall time of a global step.
-        peak_memory_bytes: Most memory of any of its processes.
-        sent_bytes_per_step: Payload for gradients that all executors sent together, as elastance counts it.
-        difference: Where it differs from DDP first; None if it does not, or is DDP.
-    """
-
-    placement: str
-    steps: int
-    step_time_s: float
-    peak_memory_bytes: int
-    sent_bytes_per_step: float
-    difference: Difference | None = None
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """Whether a script gives the bits of DDP, and where that was seen.
-
-    Attributes:
-        command: What was run.
-        workers: Logical workers.
-        level: The level it ran at.
-        reference: The run under DDP, with one process per logical worker.
-        runs: One per placement.
-        environment: What it holds for.
-    """
-
-    command: tuple[str, ...]
-    workers: int
-    level: str
-    reference: RunOutcome
-    runs: tuple[RunOutcome, ...]
-    environment: dict[str, Any]
-
-    @property
-    def equal(self) -> bool:
-        """Whether no bit differed, on any placement."""
-        return all(run.difference is None for run in self.runs)
-
-    def to_json(self) -> dict[str, Any]:
-        """The certificate as a document."""
-        reference = asdict(self.reference)
-        del reference["difference"], reference["sent_bytes_per_step"]
-        return {
-            "format": "elastance certificate",
-            "version": _VERSION,
-            "equal": self.equal,
-            "command": list(self.command),
-            "workers": self.workers,
-            "level": self.level,
-            "compared": "sha256 of parameters, buffers and optimizer state, every global step and executor",
-            "reference": {"what": "torch.nn.parallel.DistributedDataParallel over gloo", **reference},
-            "runs": [{"equal": run.difference is None, **asdict(run)} for run in self.runs],
-            "environment": self.environment,
-        }
+_REPEATED_STEPS = 3
+"""Steps of DDP that are run twice, to see whether the script repeats itself."""
 
 
 def certify(
@@ -132,6 +40,7 @@ def certify(
     *,
     threads: int = 1,
     device_types: Sequence[str] = ("cpu",),
+    levels: Sequence[Level] = (),
     tell: Callable[[str], None] = lambda _: None,
 ) -> Certificate:
     """Run `command` under DDP and under each placement, and compare.
@@ -143,10 +52,12 @@ def certify(
         steps: Global steps to compare at most.
         threads: Intra-op threads of every process, where the script does not set them.
         device_types: Types of processor that executors stand in for, in turn; DDP runs on the first.
+        levels: Levels whose price is to be seen, on the placement with fewest executors.
         tell: Called with what is being run.
 
     Raises:
-        InputError: Placements of different numbers of logical workers, or the script makes no elastic job.
+        InputError: Placements of different numbers of logical workers, there is no such script, it makes no elastic
+            job, or DDP run twice gives different bits.
         WorkerError: A process failed.
     """
     if len({placement.workers for placement in placements}) != 1:
@@ -156,117 +67,151 @@ def certify(
     for name in device_types:
         if name not in DEVICE_TYPES:
             raise UnknownNameError("device type", name, DEVICE_TYPES)
+    script = script_of(command)
+    if script is not None and not script.is_file():
+        raise InputError(f"{script}: there is no such script")
+    begun = datetime.now(UTC)
+    runner = _Runner(command, threads, device_types, steps, tell)
     workers = placements[0].workers
     ddp = Trial("", f"{workers}x1", str(level), steps, reference=True)
-    tell(f"DDP with {workers} processes")
-    expected = _run(command, ddp, threads, device_types[:1])
-    runs: list[RunOutcome] = []
-    for placement in placements:
-        tell(f"placement {placement}")
-        records = _run(
-            command, replace(ddp, placement=str(placement), reference=False), threads, device_types
-        )
-        runs.append(_outcome(str(placement), records, first_difference(expected[0], records)))
+    expected = runner.run(ddp, "DDP")
+    operators = runner.repeat(ddp, expected)
+    seen = [(trial, runner.run(trial)) for trial in (_on(ddp, placement) for placement in placements)]
+    gradient_bytes: int = expected.surroundings["gradient_bytes"]
+    runs = [outcome(trial, run.records, gradient_bytes, expected.records[0]) for trial, run in seen]
+    runs = runner.measured(ddp, expected, [(trial, one) for (trial, _), one in zip(seen, runs, strict=True)])
     return Certificate(
         tuple(command),
         workers,
         str(level),
-        _outcome(f"{workers}x1", expected),
+        steps,
+        len(expected.records[0][-1].tensors),
+        outcome(ddp, expected.records, gradient_bytes),
         tuple(runs),
-        _environment(threads) | {"device_types": list(device_types)},
+        _prices(runner, ddp, min(placements, key=lambda one: one.executors), levels) if levels else (),
+        None if operators is None else report(operators),
+        _environment(script, begun) | expected.surroundings | {"device_types": list(device_types)},
     )
 
 
-def _run(
-    command: Sequence[str], trial: Trial, threads: int, device_types: Sequence[str]
-) -> list[list[StepRecord]]:
-    """What each executor wrote down."""
-    with tempfile.TemporaryDirectory(prefix="elastance-") as name:
-        directory = Path(name)
-        logs = directory / "logs"
-        logs.mkdir()
-        variables = {
-            **replace(trial, directory=name).environment(),
-            "OMP_NUM_THREADS": str(threads),
-        }
-        executors = Placement.parse(trial.placement).executors
-        types = islice(cycle(device_types), executors)
-        ranks = [
-            RankProcess(f"executor {index}", variables | environment(Level(trial.level), device_type))
-            for index, device_type in enumerate(types)
+def _on(ddp: Trial, placement: Placement) -> Trial:
+    return replace(ddp, placement=str(placement), reference=False)
+
+
+@dataclass
+class _Runner:
+    """Runs trials of one script."""
+
+    command: Sequence[str]
+    threads: int
+    device_types: Sequence[str]
+    steps: int
+    tell: Callable[[str], None]
+
+    def run(self, trial: Trial, what: str | None = None) -> TrialRun:
+        what = what or f"placement {trial.placement}"
+        self.tell(f"{what} starts")
+        return run_trial(
+            self.command,
+            trial,
+            self.threads,
+            self.device_types[:1] if trial.reference else self.device_types,
+            lambda done: self.tell(f"{what}, step {done} of {trial.steps}"),
+        )
+
+    def repeat(self, ddp: Trial, expected: TrialRun) -> list[Operator] | None:
+        """Run the first steps of DDP again; then look at the operators of one more.
+
+        Raises:
+            InputError: They differ: the script does not repeat itself.
+        """
+        compared = min(len(expected.records[0]) - 1, _REPEATED_STEPS)
+        again = self.run(replace(ddp, steps=compared + 1, scan_step=compared), "DDP once more")
+        # The step under the scan is left out: what listens may keep a compiled model from running as compiled.
+        _check_repeats(expected, again, max(compared, 1))
+        return again.operators
+
+    def measured(
+        self, ddp: Trial, expected: TrialRun, runs: Sequence[tuple[Trial, RunOutcome]]
+    ) -> list[RunOutcome]:
+        """Run those that differ again, up to where they do, to see by how much."""
+        places = list(
+            dict.fromkeys((d.step, d.tensor) for _, run in runs if (d := run.difference) is not None)
+        )
+        if not places:
+            return [run for _, run in runs]
+        last = max(step for step, _ in places)
+        keep = replace(ddp, steps=last + 1, keep=tuple(places))
+        wanted = self.run(keep, "DDP once more, to compare values")
+        _check_repeats(expected, wanted, last + 1)
+        return [
+            run
+            if run.difference is None
+            else replace(run, difference=self._amount(keep, trial, run.difference, wanted))
+            for trial, run in runs
         ]
-        # What the script prints is no part of the certificate; the last words of a failure are told.
-        with (
-            Path(os.devnull).open("w") as nowhere,
-            redirect_stdout(nowhere),
-            redirect_stderr(nowhere),
-            started_ranks(command, ranks, logs) as running,
-        ):
-            end = running.until_ended()
-        what = "DDP" if trial.reference else f"placement {trial.placement}"
-        if end.failure is not None:
-            raise WorkerError(
-                f"{what}: process {end.failure.rank} ended with status {end.failure.exit_status}: "
-                f"{end.failure.last_words or 'it said nothing'}"
-            )
-        records = [_read(directory / f"executor-{index}.jsonl") for index in range(executors)]
-        if not all(records):
-            raise InputError(f"{what}: the script trained no step of a job made by elastance.elastic.prepare")
-        return records
+
+    def _amount(self, keep: Trial, trial: Trial, difference: Difference, wanted: TrialRun) -> Difference:
+        number = keep.keep.index((difference.step, difference.tensor))
+        repeated = replace(trial, steps=difference.step + 1, keep=keep.keep)
+        got = self.run(repeated, f"placement {trial.placement} once more, to compare values")
+        theirs, ours = wanted.kept.get((0, number)), got.kept.get((difference.executor, number))
+        if theirs is None or ours is None or theirs.shape != ours.shape:
+            return difference
+        apart = np.abs(theirs - ours)
+        return replace(
+            difference,
+            largest=float(apart.max()) if np.isfinite(apart).all() and apart.size else None,
+            elements=int((theirs != ours).sum()),
+            of_elements=int(apart.size),
+        )
 
 
-def _read(path: Path) -> list[StepRecord]:
-    if not path.exists():
-        return []
-    return [StepRecord(**json.loads(line)) for line in path.read_text("utf-8").splitlines()]
+def _check_repeats(expected: TrialRun, again: TrialRun, steps: int) -> None:
+    for first, second in zip(expected.records, again.records, strict=True):
+        for index, (wanted, got) in enumerate(zip(first[:steps], second[:steps], strict=False)):
+            differing = differing_tensors(wanted, got)
+            if differing:
+                raise InputError(
+                    f"the script does not repeat itself: DDP run twice differs after step {index} in {differing[0]}; "
+                    "seed what it draws besides prepare(): torch.manual_seed, random.seed, numpy.random.seed"
+                )
 
 
-def first_difference(
-    expected: Sequence[StepRecord], executors: Sequence[Sequence[StepRecord]]
-) -> Difference | None:
-    """The first step, and its first tensor, in which an executor differs from what is expected; None if none does."""
-    found: list[Difference] = []
-    for executor, got in enumerate(executors):
-        for index, (wanted, step) in enumerate(zip_longest(expected, got)):
-            if wanted is None or step is None:
-                found.append(Difference(executor, index, "(one of them ends here)"))
-                break
-            names = [*wanted.tensors, *(name for name in step.tensors if name not in wanted.tensors)]
-            differing = next(
-                (name for name in names if wanted.tensors.get(name) != step.tensors.get(name)), None
-            )
-            if differing is not None:
-                found.append(Difference(executor, index, differing))
-                break
-    return min(found, key=lambda one: (one.step, one.executor), default=None)
+def _prices(
+    runner: _Runner, ddp: Trial, placement: Placement, levels: Sequence[Level]
+) -> tuple[RunOutcome, ...]:
+    """Stock DDP and each level on one placement, one after the other; D2 beside DDP with the same kernels."""
+    runner = replace(runner, device_types=runner.device_types[:1])
+    found: list[RunOutcome] = []
+    expected: TrialRun | None = None
+    for pinned in (False, True):
+        of_kind = [level for level in levels if level.pins_kernels is pinned]
+        if pinned and not of_kind:
+            continue
+        base = replace(ddp, level=str(Level.D2 if pinned else Level.D1))
+        expected = runner.run(base, "price: DDP with D2's kernels" if pinned else "price: stock DDP")
+        gradient_bytes: int = expected.surroundings["gradient_bytes"]
+        found.append(outcome(base, expected.records, gradient_bytes))
+        for level in of_kind:
+            trial = replace(_on(base, placement), level=str(level))
+            run = runner.run(trial, f"price: level {level} on {placement}")
+            found.append(outcome(trial, run.records, gradient_bytes, expected.records[0]))
+    return tuple(found)
 
 
-def _outcome(
-    placement: str, executors: Sequence[Sequence[StepRecord]], difference: Difference | None = None
-) -> RunOutcome:
-    first = executors[0]
-    return RunOutcome(
-        placement,
-        len(first),
-        median(record.time_s for record in first),
-        max(records[-1].peak_memory_bytes for records in executors),
-        sum(records[-1].sent_bytes for records in executors) / len(first),
-        difference,
-    )
-
-
-def _environment(threads: int) -> dict[str, Any]:
-    from importlib.metadata import version
-
+def _environment(script: Path | None, begun: datetime) -> dict[str, Any]:
     return {
+        "date": begun.isoformat(timespec="seconds"),
+        "script": None if script is None else str(script),
+        "script_sha256": None if script is None else hashlib.sha256(script.read_bytes()).hexdigest(),
         "machine": platform.machine(),
         "processor": _processor(),
+        "cores": os.cpu_count(),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "torch": version("torch"),
         "numpy": version("numpy"),
         "elastance": version("elastance"),
-        "threads": threads,
     }
 
 

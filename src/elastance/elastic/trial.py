@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from elastance.elastic.levels import Level
 from elastance.elastic.placement import Placement
@@ -23,6 +23,8 @@ class Trial:
         level: The level to run at, whatever the script says.
         steps: Global steps at most.
         reference: Train with DDP, one process per logical worker, instead.
+        scan_step: Step, from 0, whose operators the first executor notes; None for none.
+        keep: Steps, from 0, and names of tensors whose values are kept, to see by how much they differ.
     """
 
     directory: str
@@ -30,16 +32,21 @@ class Trial:
     level: str
     steps: int
     reference: bool = False
+    scan_step: int | None = None
+    keep: tuple[tuple[int, str], ...] = ()
 
     def environment(self) -> dict[str, str]:
         """The variables that tell a script."""
-        return {_VARIABLE: json.dumps(vars(self))}
+        return {_VARIABLE: json.dumps(asdict(self))}
 
     @classmethod
     def asked(cls) -> Trial | None:
         """What is asked of this process; None outside of a trial."""
         text = os.environ.get(_VARIABLE)
-        return cls(**json.loads(text)) if text else None
+        if not text:
+            return None
+        told = json.loads(text)
+        return cls(**told | {"keep": tuple((step, name) for step, name in told["keep"])})
 
     def checked(self, workers: int) -> tuple[Placement, Level]:
         """Return placement and level, for a script with so many logical workers.
@@ -48,12 +55,17 @@ class Trial:
             InputError: The script has another number of logical workers.
         """
         placement = Placement.parse(self.placement)
-        if placement.workers != workers:
+        if placement.workers == workers:
+            return placement, Level(self.level)
+        if not self.reference and workers == placement.executors:
             raise InputError(
-                f"the script has {workers} logical workers, but the trial's placement {placement} has "
-                f"{placement.workers}: certify with --workers {workers}"
+                f"on {workers} executors the script has {workers} logical workers, not {placement.workers}: give "
+                "prepare(workers=...) a number that does not follow the number of processes"
             )
-        return placement, Level(self.level)
+        raise InputError(
+            f"the script has {workers} logical workers, but the trial's placement {placement} has "
+            f"{placement.workers}: certify with --workers {workers}"
+        )
 
 
 class TrialOver(SystemExit):
