@@ -17,19 +17,19 @@ from made_up_trial import SCRIPT, write_script
 def test_a_script_with_the_bits_of_ddp(elastance, tmp_path: Path) -> None:
     after = tmp_path / "after"
     answer = elastance(
-        *("certify", "--workers", 2, "--placements", "1x2,2x1", "--steps", 4, "--output", tmp_path),
+        *("certify", "--workers", 2, "--placements", "1x2", "--steps", 4, "--output", tmp_path),
         *("--", sys.executable, write_script(tmp_path), after),
     )
     assert answer.status == 0, answer
-    assert "the bits are those of DDP with 2 processes on all 2 placements" in answer.out
+    assert "the bits are those of DDP with 2 processes on 1 placement" in answer.out
     certificate = json.loads((tmp_path / "certificate.json").read_text())
     assert certificate["equal"]
-    assert [run["placement"] for run in certificate["runs"]] == ["1x2", "2x1"]
+    assert [run["placement"] for run in certificate["runs"]] == ["1x2"]
     assert {run["steps"] for run in [certificate["reference"], *certificate["runs"]]} == {4}
     assert certificate["environment"]["threads"] == 1
     assert certificate["environment"]["script_sha256"] is not None
     assert certificate["operators"]["d2_expensive"] is False
-    assert certificate["command_line"].startswith("elastance certify --workers 2 --placements 1x2,2x1")
+    assert certificate["command_line"].startswith("elastance certify --workers 2 --placements 1x2")
     assert "Level D2: no convolution" in answer.out
     page = (tmp_path / "certificate.html").read_text()
     assert certificate["verdict"] in page
@@ -37,71 +37,21 @@ def test_a_script_with_the_bits_of_ddp(elastance, tmp_path: Path) -> None:
     assert not after.exists()
 
 
-@pytest.mark.slow
-def test_levels_that_differ_say_by_how_much_and_prices_stand_beside(elastance, tmp_path: Path) -> None:
-    answer = elastance(
-        *(
-            "certify",
-            "--workers",
-            2,
-            "--placements",
-            "1x2",
-            "--steps",
-            2,
-            "--level",
-            "none",
-            "--levels",
-            "D1",
-        ),
-        *("--", sys.executable, write_script(tmp_path), tmp_path / "after"),
-    )
-    assert answer.status == 1, answer
-    assert "1x2 differs from step 0 on: parameter 0.weight, executor 0; " in answer.out
-    assert "elements differ, by at most" in answer.out
-    assert "stock DDP" in answer.out
-    assert "price of" in answer.out
-
-
+FOLLOWS = SCRIPT.replace("workers=2", "workers=int(__import__('os').environ['WORLD_SIZE'])")
 UNSEEDED = SCRIPT.replace("torch.manual_seed(0)", "torch.seed()")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("text", "placements", "named"),
+    ("text", "named"),
     [
-        (UNSEEDED, "1x2", "the script does not repeat itself: DDP run twice differs after step 0 in"),
-        (SCRIPT.replace("workers=2", "workers=3"), "1x2", "DDP: the script has 3 logical workers"),
-        (
-            SCRIPT.replace("workers=2", "workers=int(__import__('os').environ['WORLD_SIZE'])"),
-            "1x2",
-            "placement 1x2: on 1 executors the script has 1 logical workers, not 2",
-        ),
-        (
-            SCRIPT.replace("in job.steps()", "in ()"),
-            "1x2",
-            "made a job by elastance.elastic.prepare, but trained no",
-        ),
+        (UNSEEDED, "the script does not repeat itself: DDP run twice differs after step 0 in"),
+        (FOLLOWS, "placement 1x2: on 1 executors the script has 1 logical workers, not 2"),
     ],
 )
-def test_scripts_that_cannot_be_certified(
-    refused, tmp_path: Path, text: str, placements: str, named: str
-) -> None:
-    script = write_script(tmp_path, text)
-    answer = refused(
-        *(
-            "certify",
-            "--workers",
-            2,
-            "--placements",
-            placements,
-            "--steps",
-            2,
-            "--",
-            sys.executable,
-            script,
-            "x",
-        )
-    )
+def test_scripts_that_cannot_be_certified(refused, tmp_path: Path, text: str, named: str) -> None:
+    options = ("--workers", 2, "--placements", "1x2", "--steps", 2)
+    answer = refused("certify", *options, "--", sys.executable, write_script(tmp_path, text), "x")
     assert named in answer.err
 
 
@@ -125,6 +75,9 @@ def test_unlike_processors_give_other_bits_unless_kernels_are_pinned(elastance, 
         assert answer.status == status, answer
         [run] = json.loads(answer.out)["runs"]
         assert run["equal"] == (run["difference"] is None) == (level == "D2")
+        if not run["equal"]:
+            assert 0 < run["difference"]["largest"] < 1e-3
+            assert 0 < run["difference"]["elements"] <= run["difference"]["of_elements"]
 
 
 def test_a_script_that_fails_has_the_last_word(refused, tmp_path: Path) -> None:
