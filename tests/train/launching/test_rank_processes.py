@@ -102,3 +102,35 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         refused = pytest.raises(InputError, match=f"port {port} of 127.0.0.1 is taken")
         with refused, started_ranks(["true"], RANKS, tmp_path, port=port):
             pass
+
+
+def test_ranks_that_leave_by_agreement_wait_for_nobody_and_are_not_hurried(tmp_path: Path, capfd) -> None:
+    leaving = (
+        "import os, sys, time\n"
+        "if os.environ['RANK'] == '1':\n"
+        "    while os.getppid() and not os.path.exists('{0}'): time.sleep(0.01)\n"
+        "    print('last words')\n"
+        "else:\n"
+        "    open('{0}', 'w')\n"
+        "sys.exit(75)\n"
+    ).format(tmp_path / "leaving")
+    with started_ranks([sys.executable, "-c", leaving], RANKS, tmp_path / "logs") as running:
+        assert len(running.pids) == 2
+        assert running.until_ended(leaving=75) == JobEnd(left=True)
+    assert capfd.readouterr().out == "[1 made-up] last words\n"
+    end = run(WAITING + "sys.exit(75)", tmp_path)
+    assert end == JobEnd(RankFailure(1, 75, None, None))
+
+
+def test_a_killed_rank_is_to_blame_rather_than_one_that_misses_it(tmp_path: Path) -> None:
+    parted = (
+        "import os, sys, time\n"
+        "if os.environ['RANK'] == '0':\n"
+        "    raise ConnectionError('closed by peer')\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    with started_ranks([sys.executable, "-c", parted], RANKS, tmp_path) as running:
+        for pid in running.pids:
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        end = running.until_ended()
+    assert end == JobEnd(RankFailure(1, 137, "SIGKILL", None))

@@ -45,7 +45,7 @@ def join(global_batch_size: int | None = None, *, backend: str | None = None) ->
         import torch.distributed as distributed
     except ImportError:
         raise MissingExtraError("training", "torch") from None
-    _end_with_launcher()
+    end_with_launcher()
     ranks, rank = _number("WORLD_SIZE", 1), _number("RANK", 0)
     shares = _planned(ranks) or _equal(global_batch_size, ranks)
     if global_batch_size not in (None, shares.global_batch_size):
@@ -104,14 +104,29 @@ def _own_device(torch: Any) -> Any:  # noqa: ANN401
     return device
 
 
-def _end_with_launcher() -> None:
+def end_with_launcher() -> None:
     """Have the kernel end this process if its launcher is killed, which then cannot do it."""
     launcher = os.environ.get(LAUNCHER)
-    if launcher is None or sys.platform != "linux" or os.getppid() != int(launcher):
+    if launcher is None or sys.platform != "linux":
         return
-    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)
-    if os.getppid() != int(launcher):  # it was killed just before
+    if os.getppid() == int(launcher):  # else a shell is between them
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)
+    if launcher_is_gone():  # it was killed just before
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def launcher_is_gone() -> bool:
+    """Whether this process was launched by one that is no more."""
+    launcher = os.environ.get(LAUNCHER)
+    if launcher is None:
+        return False
+    try:
+        os.kill(int(launcher), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def _number(variable: str, default: int) -> int:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _HOST = "127.0.0.1"
 _POLL_S = 0.05
+_LEAVING_S = 30.0
+"""How long ranks that leave by agreement may take after the first of them has."""
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
 
 _PREFIX = re.compile(r"^\[rank\d+\]:\s?")
@@ -71,9 +73,11 @@ class JobEnd:
 
     Attributes:
         failure: The rank that failed first; None if none did.
+        left: Whether ranks left by agreement, before their work was done.
     """
 
     failure: RankFailure | None = None
+    left: bool = False
 
 
 class InterruptedJob(Exception):  # noqa: N818 (no error: somebody wants it to end)
@@ -94,23 +98,48 @@ class RunningRanks:
     def __init__(self, context: Any) -> None:  # noqa: ANN401 (PyTorch is optional)
         self._context = context
 
-    def until_ended(self, look: Callable[[], None] | None = None) -> JobEnd:
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Process ids, by rank."""
+        return tuple(pid for _, pid in sorted(self._context.pids().items()))
+
+    def until_ended(self, look: Callable[[], None] | None = None, *, leaving: int | None = None) -> JobEnd:
         """Wait until all ranks have ended, or one has failed; then all others are ended.
 
         Args:
             look: Called every now and then while they run.
+            leaving: An exit status that is no failure: ranks leave with it by agreement, and wait for nobody.
         """
-        while (result := self._context.wait(timeout=0)) is None:
+        let_leave_until_s: float | None = None
+        while True:
+            statuses: list[int | None] = [
+                one.proc.poll() for one in self._context.subprocess_handlers.values()
+            ]
+            left = leaving is not None and leaving in statuses
+            if left and None in statuses:
+                # PyTorch would end the others at once, whose last lines may matter to the script.
+                let_leave_until_s = let_leave_until_s or time.monotonic() + _LEAVING_S
+            if not (left and None in statuses) or time.monotonic() > (let_leave_until_s or 0.0):
+                result = self._context.wait(timeout=0)
+                if result is not None:
+                    return JobEnd(left=True) if left else _ended(result, statuses)
             if look is not None:
                 look()
             time.sleep(_POLL_S)
-        # Those that failed first come first; those that were ended therefore, after them.
-        for rank, failure in result.failures.items():
-            status: int = failure.exitcode
-            killed_by = signal.Signals(-status).name if status < 0 else None
-            words = _last_words(Path(result.stderrs[rank]))
-            return JobEnd(RankFailure(rank, status if status >= 0 else 128 - status, killed_by, words))
+
+
+def _ended(result: Any, statuses: Sequence[int | None]) -> JobEnd:  # noqa: ANN401
+    """How a job ended, of which these ranks had ended by themselves before the others were ended."""
+    failed: dict[int, int] = {rank: failure.exitcode for rank, failure in result.failures.items()}
+    if not failed:
         return JobEnd()
+    first = [rank for rank in failed if statuses[rank] is not None] or list(failed)[:1]
+    # One that was killed takes others with it, which lose their connection at the same moment.
+    rank = next((rank for rank in first if failed[rank] < 0), first[0])
+    status = failed[rank]
+    killed_by = signal.Signals(-status).name if status < 0 else None
+    words = _last_words(Path(result.stderrs[rank]))
+    return JobEnd(RankFailure(rank, status if status >= 0 else 128 - status, killed_by, words))
 
 
 def check_torch() -> None:
