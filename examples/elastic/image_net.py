@@ -5,6 +5,7 @@ Every one of these prints the same digest, which is also that of plain_ddp/image
     python examples/elastic/image_net.py
     torchrun --nproc-per-node 2 examples/elastic/image_net.py
     torchrun --nproc-per-node 3 examples/elastic/image_net.py
+    elastance launch --workers 4 --executors 2 -- python examples/elastic/image_net.py
 """
 
 import hashlib

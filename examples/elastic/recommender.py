@@ -5,6 +5,7 @@ Every one of these prints the same digest, which is also that of plain_ddp/recom
     python examples/elastic/recommender.py
     torchrun --nproc-per-node 2 examples/elastic/recommender.py
     torchrun --nproc-per-node 3 examples/elastic/recommender.py
+    elastance launch --workers 4 --executors 2 -- python examples/elastic/recommender.py
 """
 
 import hashlib

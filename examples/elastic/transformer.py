@@ -5,6 +5,7 @@ Every one of these prints the same digest, which is also that of plain_ddp/trans
     python examples/elastic/transformer.py
     torchrun --nproc-per-node 2 examples/elastic/transformer.py
     torchrun --nproc-per-node 3 examples/elastic/transformer.py
+    elastance launch --workers 4 --executors 2 -- python examples/elastic/transformer.py
 """
 
 import hashlib

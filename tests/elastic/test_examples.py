@@ -2,9 +2,11 @@
 
 import difflib
 import os
+import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -29,17 +31,38 @@ def test_few_lines_differ_from_plain_ddp(name: str):
 
 
 def printed(processes: int, path: str) -> str:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     launcher = [
         "-m",
         "torch.distributed.run",
         f"--nproc-per-node={processes}",
         f"--master-port={free_port()}",
     ]
-    command = [sys.executable, *(launcher if processes > 1 else []), str(EXAMPLES / path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return said_by([sys.executable, *(launcher if processes > 1 else []), str(EXAMPLES / path)])
+
+
+def said_by(command: list[str]) -> str:
+    """Standard output of a command, which leaves no process behind whatever becomes of it."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=240)
+        except BaseException:
+            # torchrun gives its workers sessions of their own, and ends them when it is asked to.
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(40)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    assert process.returncode == 0, err
+    return out
 
 
 def free_port() -> int:
@@ -53,6 +76,9 @@ def test_an_example_prints_the_digest_of_plain_ddp():
     expected = printed(4, "plain_ddp/image_net.py")
     assert "model sha256" in expected
     assert printed(2, "image_net.py") == expected
+    launch = [sys.executable, "-m", "elastance", "launch", "--workers", "4", "--executors", "3", "--"]
+    launched = said_by([*launch, sys.executable, str(EXAMPLES / "image_net.py")])
+    assert launched == f"[executor 0] {expected}"
 
 
 @pytest.mark.slow
