@@ -139,6 +139,12 @@ class NoPlanError(ElastanceError):
     exit_status: ClassVar[int] = 1
 
 
+class NotResizedError(ElastanceError):
+    """A running job ended, or somebody else resized it, before it could be resized."""
+
+    exit_status: ClassVar[int] = 1
+
+
 class ConvergenceError(ElastanceError):
     """A job could not reach its target metric."""
 

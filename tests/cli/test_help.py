@@ -36,6 +36,7 @@ VERBS = [
     ("figures", "run"),
     ("split",),
     ("launch",),
+    ("resize",),
     ("certify",),
     ("profile",),
 ]

@@ -23,6 +23,7 @@ from elastance.cli import (
     policies,
     profile,
     record,
+    resize,
     simulate,
     split,
     sweep,
@@ -71,9 +72,10 @@ app.command(
 app.command("split", short_help="How should unlike GPUs share a batch?")(split.split)
 app.command(
     "launch",
-    short_help="Train on unlike GPUs by a plan of `split`.",
+    short_help="Train: by a plan of `split`, or elastically.",
     context_settings={"allow_interspersed_args": False},
 )(launch.launch)
+app.command("resize", short_help="Other executors for a running elastic job.")(resize.resize)
 app.add_typer(tune.app, name="tune", short_help="Let each run of a recurring job teach the next.")
 app.command(
     "certify",

@@ -84,6 +84,22 @@ def write_json(path: Path, document: Any) -> None:  # noqa: ANN401
         file.write("\n")
 
 
+def write_report(document: dict[str, Any], output: Path | None, as_json: bool) -> bool:
+    """Print and write the report of a job; a failure is said, and does not hide how the job ended."""
+    from elastance.errors import InputError
+
+    if as_json:
+        print_json(document)
+        sys.stdout.flush()
+    try:
+        if output is not None:
+            write_json(output, document)
+    except (InputError, OSError) as error:
+        print(f"elastance: the report was not written: {error}", file=sys.stderr)
+        return False
+    return True
+
+
 def joules(value: float | None) -> str:
     """Return an energy with a unit that suits it."""
     return _scaled(value, (("GJ", 1e9), ("MJ", 1e6), ("kJ", 1e3), ("J", 1.0)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from elastance.elastic.buckets import ArrivalOrder, BucketLayout
+from elastance.elastic.launching.link import Progress
 from elastance.elastic.recovery import Suspended
 from elastance.elastic.trial import TrialOver
 from elastance.errors import InputError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from elastance.elastic.data_order import DataOrder
     from elastance.elastic.executor import Executor
     from elastance.elastic.gradients import Gradients
+    from elastance.elastic.launching.link import LauncherLink
     from elastance.elastic.levels import Level
     from elastance.elastic.logical_worker import LogicalWorker, Switching
     from elastance.elastic.recovery import Recovery
@@ -44,6 +46,7 @@ class Machinery:
         bucket_cap_mb: DDP's argument of that name, MiB.
         recovery: Saves and resumes; None if no checkpoints are kept.
         record: Writes down what a trial of `elastance certify` asks for; None outside of one.
+        link: To `elastance launch`; None where something else started this process.
     """
 
     executor: Executor
@@ -58,6 +61,7 @@ class Machinery:
     bucket_cap_mb: float | None
     recovery: Recovery | None = None
     record: TrialRecord | None = None
+    link: LauncherLink | None = None
 
 
 class GlobalStep:
@@ -117,6 +121,8 @@ class ElasticJob:
         self._checkpoint_wanted = self._stop_wanted = False
         if machinery.recovery is not None:
             self._resume(machinery.recovery)
+        self._first_step = self.step
+        self._tell_launcher()
 
     @property
     def traffic(self) -> Traffic:
@@ -162,6 +168,7 @@ class ElasticJob:
                         "iterate each step to its end"
                     )
                 self.step += 1
+                self._tell_launcher()
                 self._save_if_wanted()
                 if self._parts.record is not None and (self._parts.record.end(self.step) or self.finished):
                     self.executor.wait_for_all()
@@ -209,13 +216,20 @@ class ElasticJob:
         recovery = self._parts.recovery
         if recovery is None:
             return
+        if self._parts.link is not None and not self.finished and self._parts.link.stop_asked():
+            self._checkpoint_wanted = self._stop_wanted = True
         wanted, stop = self.executor.any(self._checkpoint_wanted, self._stop_wanted)
         self._checkpoint_wanted = self._stop_wanted = False
         if wanted or self.finished or recovery.checkpoints.due(self.step):
             recovery.save(self.step, self.layout if self.level.keeps_layout else None)
         if stop:
+            self._tell_launcher(suspended=True)
             self.executor.wait_for_all()
             raise Suspended(self.step)
+
+    def _tell_launcher(self, *, suspended: bool = False) -> None:
+        if self._parts.link is not None:
+            self._parts.link.tell(Progress(self._first_step, self.step, self.total_steps, suspended))
 
     def _prepare_layout(self) -> bool:
         """Return whether this is a first step, whose order of arrival makes the layout of the others."""

@@ -20,6 +20,8 @@ from elastance.elastic.executor import Executor
 from elastance.elastic.gradients import GradientsAsTheyCome, GradientsInDdpOrder
 from elastance.elastic.identity import explain_difference, identity_of
 from elastance.elastic.job import ElasticJob, Machinery
+from elastance.elastic.launching.assignment import Wishes
+from elastance.elastic.launching.link import under_launcher
 from elastance.elastic.levels import Level
 from elastance.elastic.logical_worker import Contexts, LogicalWorker, SharedContext
 from elastance.elastic.numerics import pin_kernels
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
     from elastance.elastic.data_feed import Feed
     from elastance.elastic.gradients import Gradients
+    from elastance.elastic.launching.link import LauncherLink
     from elastance.elastic.logical_worker import Switching
     from elastance.elastic.training_state import Stateful
 
@@ -47,11 +50,11 @@ def prepare(
     optimizer: torch.optim.Optimizer,
     dataset: Any,  # noqa: ANN401
     *,
-    workers: int,
+    workers: int | None = None,
     batch_size: int,
     epochs: int,
     seed: int,
-    level: Level | str = Level.D1,
+    level: Level | str | None = None,
     placement: Placement | str | None = None,
     shuffle: bool = True,
     sampler_seed: int = 0,
@@ -83,17 +86,19 @@ def prepare(
                 loss(model(inputs), targets).backward()
                 optimizer.step()
 
-    Started by torchrun, or within an initialized process group, every process is an executor; else there is one.
+    Started by `elastance launch` or torchrun, or within an initialized process group, every process is an executor;
+    else there is one. What `elastance launch` was told and the script leaves out, the launcher decides.
 
     Args:
         model: The model, not wrapped; its first state is that of the first executor.
         optimizer: The optimizer of its parameters.
         dataset: Map-style data set: a sample may depend on its index and on the global random numbers only.
-        workers: Logical workers, N: the number of DDP processes that the job is equal to. Never changes.
+        workers: Logical workers, N: the number of DDP processes that the job is equal to. Never changes; by
+            default what `elastance launch --workers` says.
         batch_size: Samples per logical worker and mini-batch.
         epochs: Passes over the data set.
         seed: Logical worker r seeds its random numbers with seed + r.
-        level: What is promised; see `Level`.
+        level: What is promised, by default D1; see `Level`.
         placement: Which executor hosts how many; by default as even as can be.
         shuffle: As in `DistributedSampler`.
         sampler_seed: `seed` of `DistributedSampler`; epoch e permutes with sampler_seed + e.
@@ -111,20 +116,18 @@ def prepare(
         checkpoint_every: Global steps between checkpoints; by default they are made on request and at the end.
 
     Raises:
-        InputError: More executors than logical workers, a data set without length or index, a placement of
-            another size, a model that is wrapped in DDP already or has nothing to train, or a number out of
-            range.
+        InputError: The script and `elastance launch` contradict each other, more executors than logical workers,
+            a data set without length or index, a placement of another size, a model that is wrapped in DDP
+            already or has nothing to train, or a number out of range.
         CheckpointError: The newest checkpoint is truncated, damaged, or belongs to another job, level or version.
     """
-    trial = Trial.asked()
-    if trial is not None:  # `elastance certify` decides
-        placement, level = trial.checked(workers)
-        checkpoints = checkpoint_every = None
-    level = _level(level)
+    trial, link, settled = _settled(Wishes(workers, level, placement, checkpoints, checkpoint_every))
+    workers, level = _stated(settled.workers), _level(settled.level or Level.D1)
+    checkpoints, checkpoint_every = settled.checkpoints, settled.checkpoint_every
     extra = {**(extra or {}), **({"scheduler": scheduler} if scheduler is not None else {})}
     _check_numbers(workers=workers, batch_size=batch_size, epochs=epochs)
     named = _trained(model)
-    executor = _executor(workers, placement)
+    executor = _executor(workers, settled.placement)
     order = DataOrder(
         _length(dataset), workers, batch_size, sampler_seed, shuffle, drop_last, sampler_drop_last
     )
@@ -176,8 +179,27 @@ def prepare(
         bucket_cap_mb=bucket_cap_mb,
         recovery=recovery,
         record=TrialRecord(trial, executor.index, model, optimizer, transport.traffic) if trial else None,
+        link=link,
     )
     return ElasticJob(machinery, epochs)
+
+
+def _settled(wishes: Wishes) -> tuple[Trial | None, LauncherLink | None, Wishes]:
+    """What holds for a script with these wishes, and who says so."""
+    trial = Trial.asked()
+    if trial is None:
+        settled, link = under_launcher(wishes)
+        return None, link, settled
+    placement, level = trial.checked(wishes.workers)
+    return trial, None, Wishes(placement.workers, level, placement)
+
+
+def _stated(workers: int | None) -> int:
+    if workers is None:
+        raise InputError(
+            "workers=N is missing: say it here, or start the script with `elastance launch --workers N`"
+        )
+    return workers
 
 
 def _level(level: Level | str) -> Level:

@@ -48,14 +48,14 @@ class Trial:
         told = json.loads(text)
         return cls(**told | {"keep": tuple((step, name) for step, name in told["keep"])})
 
-    def checked(self, workers: int) -> tuple[Placement, Level]:
-        """Return placement and level, for a script with so many logical workers.
+    def checked(self, workers: int | None) -> tuple[Placement, Level]:
+        """Return placement and level, for a script with so many logical workers; None: as many as are asked for.
 
         Raises:
             InputError: The script has another number of logical workers.
         """
         placement = Placement.parse(self.placement)
-        if placement.workers == workers:
+        if workers in (None, placement.workers):
             return placement, Level(self.level)
         if not self.reference and workers == placement.executors:
             raise InputError(
