@@ -113,9 +113,9 @@ def test_steps_say_where_they_are():
     assert list(job.steps()) == []
 
 
-def test_random_numbers_of_the_process_are_left_alone():
-    model = nn.Linear(2, 1)
-    job = make(model)
+def random_numbers_move(model: nn.Module, **changed: Any) -> bool:
+    """Whether training draws from the process's own random numbers."""
+    job = make(model, **changed)
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
@@ -123,7 +123,18 @@ def test_random_numbers_of_the_process_are_left_alone():
         for (inputs,) in step:
             torch.rand(7)
             model(inputs).sum().backward()
-    assert torch.equal(torch.rand(3), expected)
+    return not torch.equal(torch.rand(3), expected)
+
+
+def test_random_numbers_of_the_process_are_left_alone():
+    assert not random_numbers_move(nn.Linear(2, 1))
+
+
+def test_switching_can_be_left_out_for_measuring(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("ELASTANCE_WITHOUT_SWITCHING", "1")
+    assert random_numbers_move(nn.Linear(2, 1))
+    with pytest.raises(InputError, match="for measuring, without checkpoints"):
+        make(checkpoints=tmp_path)
 
 
 def test_importing_the_package_does_not_import_torch():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from elastance.elastic.executor import Executor
+
+
+_WITHOUT_SWITCHING = "ELASTANCE_WITHOUT_SWITCHING"
 
 
 @dataclass
@@ -99,6 +103,14 @@ class SharedContext:
         """Around the mini-batch of one logical worker."""
         del worker
         yield
+
+
+def switching_is_off() -> bool:
+    """Whether contexts are left where they are, to measure what switching costs; the bits are not DDP's then.
+
+    Asked for by ``ELASTANCE_WITHOUT_SWITCHING=1``; all else stays as the level has it.
+    """
+    return os.environ.get(_WITHOUT_SWITCHING, "") not in ("", "0")
 
 
 def _copies(tensors: Iterable[torch.Tensor]) -> list[torch.Tensor]:

@@ -23,7 +23,7 @@ from elastance.elastic.job import ElasticJob, Machinery
 from elastance.elastic.launching.assignment import Wishes
 from elastance.elastic.launching.link import under_launcher
 from elastance.elastic.levels import Level
-from elastance.elastic.logical_worker import Contexts, LogicalWorker, SharedContext
+from elastance.elastic.logical_worker import Contexts, LogicalWorker, SharedContext, switching_is_off
 from elastance.elastic.numerics import pin_kernels
 from elastance.elastic.placement import Placement
 from elastance.elastic.random_state import RandomState, seed_all
@@ -148,6 +148,8 @@ def prepare(
     feed = _feed(dataset, order, collate, data_workers, loader_processes)
     recovery = None
     if checkpoints is not None:
+        if switching_is_off():
+            raise InputError("ELASTANCE_WITHOUT_SWITCHING is set: that is for measuring, without checkpoints")
         kept = Checkpoints(Path(checkpoints), identity, checkpoint_every)
         training = TrainingState(model, optimizer, extra)
         recovery = Recovery(executor, kept, training, hosted, feed, order.steps_per_epoch)
@@ -162,7 +164,8 @@ def prepare(
         feed = StockFeed(dataset, order, executor.index, collate, data_workers)
         seed_all(seed + executor.index)
     elif level.follows_ddp:
-        contexts = Contexts(executor, list(model.buffers()), device)
+        if not switching_is_off():
+            contexts = Contexts(executor, list(model.buffers()), device)
         gradients = GradientsInDdpOrder(named, executor, transport)
     else:
         seed_all(seed + executor.ranks.start)  # else all executors would draw the same
