@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from elastance.elastic.numpy_state import quicken
 from elastance.elastic.random_state import RandomState
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from elastance.elastic.executor import Executor
 
+
+_untyped: Any = torch
 
 _WITHOUT_SWITCHING = "ELASTANCE_WITHOUT_SWITCHING"
 
@@ -42,7 +45,11 @@ class Switching(Protocol):
         ...
 
     def turn(self, worker: LogicalWorker) -> AbstractContextManager[None]:
-        """Around the mini-batch of one logical worker."""
+        """Around the mini-batches of one logical worker in one global step."""
+        ...
+
+    def mini_batch(self, *, last: bool) -> None:
+        """Before each mini-batch of a turn; the `last` one's backward pass completes the gradients."""
         ...
 
 
@@ -62,6 +69,10 @@ class Contexts:
         self._executor = executor
         self._buffers = buffers
         self._device = device
+        self._start = _copies(buffers)
+        self._of_worker_0 = _copies(buffers)
+        self._kept = self._start
+        quicken()
 
     @contextmanager
     def step(self) -> Generator[None]:
@@ -70,24 +81,28 @@ class Contexts:
         The process has its own random numbers back afterwards.
         """
         outside = RandomState.capture(self._device)
-        self._start = _copies(self._buffers)
-        self._of_worker_0 = self._start
+        _overwrite(self._start, self._buffers)
+        self._kept = self._start
         try:
             yield
         finally:
             outside.restore(self._device)
-            _overwrite(self._buffers, self._of_worker_0)
+            _overwrite(self._buffers, self._kept)
         self._executor.copy_from_first(self._buffers)
 
     @contextmanager
     def turn(self, worker: LogicalWorker) -> Generator[None]:
-        """Around the mini-batch of one logical worker."""
+        """Around the mini-batches of one logical worker in one global step."""
         worker.random.restore(self._device)
         _overwrite(self._buffers, self._start)
         yield
         worker.random = RandomState.capture(self._device)
         if worker.rank == 0:
-            self._of_worker_0 = _copies(self._buffers)
+            _overwrite(self._of_worker_0, self._buffers)
+            self._kept = self._of_worker_0
+
+    def mini_batch(self, *, last: bool) -> None:
+        """Nothing is done between the mini-batches of one turn."""
 
 
 class SharedContext:
@@ -100,9 +115,12 @@ class SharedContext:
 
     @contextmanager
     def turn(self, worker: LogicalWorker) -> Generator[None]:
-        """Around the mini-batch of one logical worker."""
+        """Around the mini-batches of one logical worker in one global step."""
         del worker
         yield
+
+    def mini_batch(self, *, last: bool) -> None:
+        """Nothing is done before a mini-batch."""
 
 
 def switching_is_off() -> bool:
@@ -117,7 +135,7 @@ def _copies(tensors: Iterable[torch.Tensor]) -> list[torch.Tensor]:
     return [tensor.detach().clone() for tensor in tensors]
 
 
-def _overwrite(tensors: Iterable[torch.Tensor], values: Iterable[torch.Tensor]) -> None:
-    with torch.no_grad():
-        for tensor, value in zip(tensors, values, strict=True):
-            tensor.copy_(value)
+def _overwrite(tensors: Sequence[torch.Tensor], values: Sequence[torch.Tensor]) -> None:
+    if tensors:
+        with torch.no_grad():
+            _untyped._foreach_copy_(tensors, values)  # one call for all: buffers are many and small
