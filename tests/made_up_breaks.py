@@ -22,7 +22,7 @@ def sum_from_rank_0(chunk: int, parts: dict[int, torch.Tensor]) -> torch.Tensor:
     return sum((parts[rank] for rank in range(1, len(parts))), parts[0].clone())
 
 
-def accumulate(named: Any, executor: Any, _: Any) -> GradientsAsTheyCome:
+def accumulate(named: Any, executor: Any, *_: Any) -> GradientsAsTheyCome:
     return GradientsAsTheyCome(named, executor)
 
 

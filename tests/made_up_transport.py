@@ -16,5 +16,5 @@ def sum_hosted(index: int, placement: str, elements: int) -> tuple[list[float], 
     """The sum, and the bytes of slices and of sums that were sent."""
     executor = Executor(index, Placement.parse(placement), gloo_group())
     transport = Transport(executor)
-    total = transport.sum_bucket({rank: values_of(rank, elements) for rank in executor.ranks})
+    [total] = transport.sum_buckets([{rank: values_of(rank, elements) for rank in executor.ranks}])
     return total.tolist(), transport.traffic.slices_bytes, transport.traffic.sums_bytes

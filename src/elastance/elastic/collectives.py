@@ -61,9 +61,11 @@ def gather_objects(value: Value, group: dist.ProcessGroup) -> list[Value]:
     return box
 
 
-def add_up(tensor: torch.Tensor, group: dist.ProcessGroup) -> None:
-    """Replace `tensor` by the sum over all processes."""
-    _untyped.all_reduce(tensor, dist.ReduceOp.SUM, group=group)
+def add_up_all(tensors: Sequence[torch.Tensor], group: dist.ProcessGroup) -> None:
+    """Replace each tensor by its sum over all processes, as DDP does with buckets: all under way at once."""
+    works = [_untyped.all_reduce(tensor, dist.ReduceOp.SUM, group=group, async_op=True) for tensor in tensors]
+    for work in works:
+        work.wait()
 
 
 def wait_for_all(group: dist.ProcessGroup) -> None:

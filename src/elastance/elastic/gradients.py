@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from elastance.elastic.buckets import BucketLayout
     from elastance.elastic.executor import Executor
+    from elastance.elastic.host_copies import HostCopies
     from elastance.elastic.transport import Transport
 
 
@@ -25,8 +26,12 @@ class Gradients(Protocol):
         """Pack by `layout` from now on."""
         ...
 
+    def clear(self) -> None:
+        """Make the parameters ready for the backward passes of the next hosted worker."""
+        ...
+
     def take(self, rank: int) -> None:
-        """Keep what the backward pass of virtual rank `rank` left in the parameters.
+        """Keep what the backward passes of virtual rank `rank` left in the parameters.
 
         Raises:
             InputError: A parameter has no gradient, or a sparse one.
@@ -45,14 +50,20 @@ class GradientsInDdpOrder:
         named: The parameters that are trained, by name, in the order of registration.
         executor: This process.
         transport: Sums buckets.
+        copies: Brings gradients to the host.
     """
 
     def __init__(
-        self, named: Mapping[str, torch.nn.Parameter], executor: Executor, transport: Transport
+        self,
+        named: Mapping[str, torch.nn.Parameter],
+        executor: Executor,
+        transport: Transport,
+        copies: HostCopies,
     ) -> None:
         self._named = named
         self._parameters = list(named.values())
         self._transport = transport
+        self._copies = copies
         self._ranks = executor.ranks
         # DDP multiplies with the reciprocal; dividing rounds otherwise where N is no power of two.
         self._scale = 1.0 / executor.placement.workers
@@ -65,43 +76,41 @@ class GradientsInDdpOrder:
         if layout == self._layout:
             return
         self._layout = layout
-        self._packed = []
+        self._packed = []  # the old ones go before the new ones are made
         self._views = {rank: list(self._parameters) for rank in self._ranks}
         for bucket in layout.buckets:
             members = [self._parameters[index] for index in bucket]
             elements = sum(member.numel() for member in members)
-            packed = {rank: torch.empty(elements, dtype=members[0].dtype) for rank in self._ranks}
+            packed = {rank: self._copies.empty(elements, members[0].dtype) for rank in self._ranks}
             for rank, flat in packed.items():
                 for index, view in zip(bucket, shaped_pieces(flat, members), strict=True):
                     self._views[rank][index] = view
             self._packed.append(packed)
 
+    def clear(self) -> None:
+        """Drop the gradients that were taken."""
+        for parameter in self._parameters:
+            parameter.grad = None
+
     def take(self, rank: int) -> None:
-        """Keep what the backward pass of virtual rank `rank` left in the parameters."""
-        check_complete(self._named, rank)
-        with torch.no_grad():
-            for parameter, view in zip(self._parameters, self._views[rank], strict=True):
-                gradient = parameter.grad
-                assert gradient is not None
-                if gradient.device == view.device:
-                    torch.mul(gradient, self._scale, out=view)
-                else:
-                    view.copy_(gradient * self._scale)
+        """Keep what the backward passes of virtual rank `rank` left in the parameters."""
+        self._copies.copy(gradients_of(self._named, rank), self._scale, self._views[rank])
 
     def reduce(self) -> None:
         """Put the mean over all logical workers into the parameters' gradients."""
         assert self._layout is not None
+        self._copies.wait()
         with torch.no_grad():
-            for bucket, packed in zip(self._layout.buckets, self._packed, strict=True):
+            sums = self._transport.sum_buckets(self._packed)
+            for bucket, total in zip(self._layout.buckets, sums, strict=True):
                 members = [self._parameters[index] for index in bucket]
-                means = shaped_pieces(self._transport.sum_bucket(packed), members)
-                for member, mean in zip(members, means, strict=True):
+                for member, mean in zip(members, shaped_pieces(total, members), strict=True):
                     assert member.grad is not None
                     member.grad.copy_(mean)
 
 
 class GradientsAsTheyCome:
-    """One sum per executor, then one all-reduce: the least memory and traffic, in no order that lasts.
+    """One sum per executor, made by autograd, then one all-reduce: the least memory, in no order that lasts.
 
     Args:
         named: The parameters that are trained, by name.
@@ -111,45 +120,49 @@ class GradientsAsTheyCome:
     def __init__(self, named: Mapping[str, torch.nn.Parameter], executor: Executor) -> None:
         self._named = named
         self._executor = executor
-        self._sum: list[torch.Tensor] = []
+        self._taken = 0
 
     def lay_out(self, layout: BucketLayout) -> None:
         """There are no buckets."""
 
+    def clear(self) -> None:
+        """Begin a sum with the first hosted worker; autograd adds the others to it."""
+        if not self._taken:
+            for parameter in self._named.values():
+                parameter.grad = None
+
     def take(self, rank: int) -> None:
-        """Add what the backward pass left in the parameters."""
-        check_complete(self._named, rank)
-        gradients = [parameter.grad for parameter in self._named.values() if parameter.grad is not None]
-        if not self._sum:
-            self._sum = gradients
-            return
-        for total, gradient in zip(self._sum, gradients, strict=True):
-            total += gradient
+        """The gradients are part of the sum already."""
+        gradients_of(self._named, rank)
+        self._taken += 1
 
     def reduce(self) -> None:
         """Put the mean over all logical workers into the parameters' gradients."""
-        for parameter, total in zip(self._named.values(), self._sum, strict=True):
+        totals = gradients_of(self._named, self._executor.ranks.start)
+        for total in totals:
             total /= self._executor.placement.workers
-            if self._executor.group is not None:
-                collectives.add_up(total, self._executor.group)
-            parameter.grad = total
-        self._sum = []
+        if self._executor.group is not None:
+            collectives.add_up_all(totals, self._executor.group)
+        self._taken = 0
 
 
-def check_complete(named: Mapping[str, torch.nn.Parameter], rank: int) -> None:
-    """Refuse a backward pass that left out parameters, as DDP does.
+def gradients_of(named: Mapping[str, torch.nn.Parameter], rank: int) -> list[torch.Tensor]:
+    """Return all gradients, of virtual rank `rank`; refuse a backward pass that left out parameters, as DDP does.
 
     Raises:
         InputError: A parameter has no gradient, or a sparse one.
     """
-    missing = [name for name, parameter in named.items() if parameter.grad is None]
-    if missing:
+    gradients = [parameter.grad for parameter in named.values()]
+    found = [gradient for gradient in gradients if gradient is not None]
+    if len(found) < len(gradients):
+        missing = [name for name, gradient in zip(named, gradients, strict=True) if gradient is None]
         raise InputError(
             f"logical worker {rank}: no gradient for {', '.join(missing[:5])}{' and more' if missing[5:] else ''}; "
             "every mini-batch needs one backward pass through all parameters that require a gradient"
         )
-    for name, parameter in named.items():
-        if parameter.grad is not None and parameter.grad.layout is not torch.strided:
+    for name, gradient in zip(named, found, strict=True):
+        if gradient.layout is not torch.strided:
             raise InputError(
                 f"parameter {name} has a sparse gradient: only dense ones can be added in DDP's order"
             )
+    return found

@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     import torch
 
@@ -47,13 +47,17 @@ class ThroughDdp:
 
     @contextmanager
     def turn(self, worker: LogicalWorker) -> Generator[None]:
-        """Around the mini-batch of this process."""
+        """Around the mini-batches of this process in one global step."""
         del worker
         self._leads = True
         try:
             yield
         finally:
             self._leads = False
+
+    def mini_batch(self, *, last: bool) -> None:
+        """Gradients are added with the `last` mini-batch of a step: what `DistributedDataParallel.no_sync` does."""
+        self._parallel.require_backward_grad_sync = last
 
     def _forward(self, *inputs: Any, **named: Any) -> Any:  # noqa: ANN401
         if not self._leads:
@@ -66,7 +70,19 @@ class ThroughDdp:
 
 
 class GradientsByDdp:
-    """DDP adds them during the backward pass."""
+    """DDP adds them during the backward pass.
+
+    Args:
+        parameters: Those that are trained.
+    """
+
+    def __init__(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+        self._parameters = list(parameters)
+
+    def clear(self) -> None:
+        """What `zero_grad` does in a DDP script."""
+        for parameter in self._parameters:
+            parameter.grad = None
 
     def lay_out(self, layout: BucketLayout) -> None:
         """DDP packs as it likes."""

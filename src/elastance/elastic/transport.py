@@ -4,7 +4,7 @@ Chunk k of a bucket is summed by executor k mod M. Executors send it the slices 
 owner adds in the order of virtual ranks, and sends the sum to all. No executor ever holds all workers'
 gradients: for G bytes of gradients, one that hosts h of N workers sends h G (1 - 1/M) to owners and G (M - 1)/M
 of sums, if M divides N. A partial sum per executor would be less to send, but adds in another association, and
-so gives other bits.
+so gives other bits. Where every executor hosts one worker, gloo's own all-reduce is that sum.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from elastance.elastic.packing import pieces
 from elastance.elastic.reduction import add_in_rank_order, chunk_bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import torch.distributed as dist
 
     from elastance.elastic.executor import Executor
+
+_SMALL_BYTES = 4 * 1024 * 1024
+"""Gradients of all hosted workers for one bucket up to which it is summed in one round: fewer messages."""
 
 
 @dataclass
@@ -55,66 +58,95 @@ class Transport:
         self._executor = executor
         self.traffic = Traffic()
 
-    def sum_bucket(self, parts: Mapping[int, torch.Tensor]) -> torch.Tensor:
-        """Sum one bucket.
+    def sum_buckets(self, packed: Sequence[Mapping[int, torch.Tensor]]) -> list[torch.Tensor]:
+        """Sum the buckets of a gradient.
 
         Args:
-            parts: The hosted workers' values by virtual rank, on the host, already multiplied by 1 / N;
-                overwritten.
+            packed: For each bucket the hosted workers' values by virtual rank, on the host, already multiplied by
+                1 / N; overwritten.
 
         Returns:
-            The sum over all logical workers; it may lie in the memory of a part.
+            The sums over all logical workers; each lies in the memory of a part.
         """
-        some = next(iter(parts.values()))
-        bounds = chunk_bounds(some.numel(), some.element_size(), self._executor.placement.workers)
-        if self._executor.group is None:
-            total = parts[0]
+        group = self._executor.group
+        if group is not None and max(self._executor.placement.hosted) == 1:
+            totals = [next(iter(parts.values())) for parts in packed]
+            for total in totals:
+                sizes = self._sizes(_bounds(total, self._executor.placement.workers))
+                self._count(total.element_size(), sizes, sizes[self._executor.index])
+            collectives.add_up_all(totals, group)
+            return totals
+        return [self._sum_bucket(parts, group) for parts in packed]
+
+    def _sum_bucket(self, parts: Mapping[int, torch.Tensor], group: dist.ProcessGroup | None) -> torch.Tensor:
+        total = next(iter(parts.values()))
+        bounds = _bounds(total, self._executor.placement.workers)
+        if group is None:
             for chunk, piece in enumerate(bounds):
                 total[piece] = add_in_rank_order(chunk, {rank: part[piece] for rank, part in parts.items()})
             return total
-        return self._sum_over_executors(parts, bounds, some, self._executor.group)
+        executors = self._executor.placement.executors
+        # A round holds as much again as its chunks have with all workers: one chunk per executor if they are large.
+        at_once = len(bounds) if total.nbytes * len(parts) <= _SMALL_BYTES else executors
+        for begin in range(0, len(bounds), at_once):
+            chunks = range(begin, min(begin + at_once, len(bounds)))
+            self._sum_chunks(chunks, bounds, parts, total, group)
+        return total
 
-    def _sum_over_executors(
+    def _sum_chunks(
         self,
-        parts: Mapping[int, torch.Tensor],
+        chunks: range,
         bounds: list[slice],
-        some: torch.Tensor,
+        parts: Mapping[int, torch.Tensor],
+        total: torch.Tensor,
         group: dist.ProcessGroup,
-    ) -> torch.Tensor:
+    ) -> None:
+        """Sum `chunks` of one bucket and write them into `total`, which may be a part: no later chunk lies there."""
         executors, mine = self._executor.placement.executors, self._executor.index
-        owned = [bounds[owner::executors] for owner in range(executors)]
-        sizes = [sum(map(_length, chunks)) for chunks in owned]
+        owned = [[chunk for chunk in chunks if chunk % executors == owner] for owner in range(executors)]
+        sizes = [sum(_length(bounds[chunk]) for chunk in some) for some in owned]
         hosted = self._executor.placement.hosted
 
         # 1. Slices to their owners: by owner, then by hosted rank, then by chunk.
-        outgoing = torch.cat([part[piece] for chunks in owned for part in parts.values() for piece in chunks])
-        incoming = some.new_empty(sizes[mine] * sum(hosted))
+        outgoing = torch.cat(
+            [part[bounds[chunk]] for some in owned for part in parts.values() for chunk in some]
+        )
+        incoming = total.new_empty(sizes[mine] * sum(hosted))
         sent = [size * len(parts) for size in sizes]
         collectives.exchange(incoming, outgoing, [sizes[mine] * count for count in hosted], sent, group)
+        del outgoing
 
         # 2. Executors host consecutive ranks, so what arrived lies in the order of virtual ranks.
         by_rank = incoming.view(sum(hosted), sizes[mine])
         begin = 0
         sums: list[torch.Tensor] = []
-        for chunk, piece in zip(range(mine, len(bounds), executors), owned[mine], strict=True):
-            end = begin + _length(piece)
+        for chunk in owned[mine]:
+            end = begin + _length(bounds[chunk])
             sums.append(add_in_rank_order(chunk, {rank: row[begin:end] for rank, row in enumerate(by_rank)}))
             begin = end
 
         # 3. Sums to all.
-        gathered = some.new_empty(sum(sizes))
-        collectives.exchange(gathered, torch.cat(sums * executors), sizes, [sizes[mine]] * executors, group)
-        self._count(some.element_size(), sent, sizes[mine])
-        total = torch.empty_like(some)
-        places = [piece for chunks in owned for piece in chunks]
+        gathered = total.new_empty(sum(sizes))
+        summed = torch.cat(sums * executors) if sums else total.new_empty(0)
+        collectives.exchange(gathered, summed, sizes, [sizes[mine]] * executors, group)
+        self._count(total.element_size(), sent, sizes[mine])
+        places = [bounds[chunk] for some in owned for chunk in some]
         for piece, value in zip(places, pieces(gathered, [_length(piece) for piece in places]), strict=True):
             total[piece] = value
-        return total
+
+    def _sizes(self, bounds: list[slice]) -> list[int]:
+        """Elements that each executor owns."""
+        executors = self._executor.placement.executors
+        return [sum(map(_length, bounds[owner::executors])) for owner in range(executors)]
 
     def _count(self, element_bytes: int, sent: list[int], owned: int) -> None:
         mine = self._executor.index
         self.traffic.slices_bytes += element_bytes * (sum(sent) - sent[mine])
         self.traffic.sums_bytes += element_bytes * owned * (len(sent) - 1)
+
+
+def _bounds(bucket: torch.Tensor, workers: int) -> list[slice]:
+    return chunk_bounds(bucket.numel(), bucket.element_size(), workers)
 
 
 def _length(piece: slice) -> int:
