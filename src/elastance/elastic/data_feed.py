@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from elastance.elastic.data_check import digest_twice
+from elastance.elastic.samples import fetch
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -60,6 +63,10 @@ class InlineFeed:
         """Return mini-batch `batch` of the epoch."""
         return fetch(self._dataset, self._batches[rank][batch], self._collate)
 
+    def digest(self, indices: list[int], device: torch.device) -> str:
+        """Sha256 of the samples `indices`, as of `elastance.elastic.data_check`."""
+        return digest_twice(self._dataset, indices, device)
+
     def streams(self, rank: int) -> list[RandomState]:
         """There are no data workers."""
         del rank
@@ -72,10 +79,3 @@ class InlineFeed:
 def draw_base_seed() -> int:
     """Draw the number that `DataLoader` draws from PyTorch's generator whenever an epoch begins."""
     return int(torch.empty((), dtype=torch.int64).random_().item())
-
-
-def fetch(dataset: Any, indices: list[int], collate: Callable[[list[Any]], Any]) -> Any:  # noqa: ANN401
-    """Load the samples `indices` and put them together."""
-    if hasattr(dataset, "__getitems__"):
-        return collate(dataset.__getitems__(indices))
-    return collate([dataset[index] for index in indices])

@@ -27,8 +27,10 @@ import numpy as np
 import torch
 from torch.utils.data._utils.worker import _generate_state  # pyright: ignore
 
-from elastance.elastic.data_feed import draw_base_seed, fetch
+from elastance.elastic.data_check import digest_twice
+from elastance.elastic.data_feed import draw_base_seed
 from elastance.elastic.random_state import RandomState
+from elastance.elastic.samples import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,6 +94,11 @@ class PooledFeed:
         self._submit(rank, batch + self._data_workers)
         return inputs
 
+    def digest(self, indices: list[int], device: torch.device) -> str:
+        """Sha256 of the samples `indices`; loaded by a process, for a file opened here would be shared by all."""
+        del device
+        return self._pool.submit(_digest, indices).result()
+
     def streams(self, rank: int) -> list[RandomState]:
         """Where each stream stands before the first of its mini-batches that was not used yet."""
         return [pickle.loads(stream.state) for stream in self._streams[rank]]  # noqa: S301
@@ -135,6 +142,11 @@ def _leave_with_parent() -> None:
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
         os._exit(1)
+
+
+def _digest(indices: list[int]) -> str:
+    assert _opened is not None
+    return digest_twice(_opened[0], indices)
 
 
 def _load(state: bytes, indices: list[int]) -> tuple[Any, bytes]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from elastance.elastic.levels import Level
 
 _NAMES = {
+    "accumulate": "mini-batches per global step (accumulate)",
     "batch_size": "batch size per logical worker",
     "bucket_cap_mb": "bucket_cap_mb",
     "gpu": "GPU (level D2 may do without)",
@@ -34,8 +35,9 @@ def identity_of(
     seed: int,
     data_workers: int,
     bucket_cap_mb: float | None,
+    data: str | None,
 ) -> dict[str, Any]:
-    """Describe a job in numbers and strings.
+    """Describe a job in numbers and strings; `data` is a digest of a few samples, None where none were loaded.
 
     Where a job runs and how many executors it has is no part of it; number of threads and version of PyTorch
     are, at levels that promise bits.
@@ -56,6 +58,7 @@ def identity_of(
     }
     if level.follows_ddp:
         identity |= {
+            "data": data,
             "torch": str(torch.__version__),
             "threads": torch.get_num_threads(),
             "instructions": torch.backends.cpu.get_cpu_capability(),
@@ -68,12 +71,18 @@ def identity_of(
 
 def explain_difference(of_checkpoint: dict[str, Any], of_job: dict[str, Any]) -> str | None:
     """Say in what they differ first; None if they do not."""
-    for key in sorted(of_job.keys() | of_checkpoint.keys()):
+    # Samples last: those of a data set of another length are others too.
+    for key in sorted(of_job.keys() | of_checkpoint.keys(), key=lambda key: (key == "data", key)):
         saved, wanted = of_checkpoint.get(key), of_job.get(key)
         if saved == wanted:
             continue
         if key == "model":
             return _explain_model(saved or {}, wanted or {})
+        if key == "data" and saved and wanted:
+            return (
+                "its data set gives other samples for the same indices; fix their order, e.g. by sorting file names "
+                "or by a shuffle with a seed"
+            )
         return f"{_NAMES.get(key, key.replace('_', ' '))} {saved!r}, this job has {wanted!r}"
     return None
 
