@@ -12,11 +12,12 @@ import signal
 import tempfile
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -200,11 +201,12 @@ class Job:
     samples: int = 83
     batch_size: int = 4
     data_workers: int = 0
+    accumulate: int = 1
 
     @property
     def epochs(self) -> int:
         share = -(-self.samples // self.workers)
-        return -(-self.steps // -(-share // self.batch_size))
+        return -(-self.steps // -(-share // (self.batch_size * self.accumulate)))
 
 
 def digest(model: nn.Module, optimizer: torch.optim.Optimizer) -> str:
@@ -225,8 +227,9 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def train_with_ddp(rank: int, job: Job) -> list[str]:
-    """A plain DDP script; the digests of rank 0."""
+def train_with_ddp(rank: int, job: Job, *, pinned: bool = False) -> list[str]:
+    """A plain DDP script; the digests of rank 0. `pinned` is the setting of level D2 that is no variable."""
+    torch.backends.mkldnn.enabled = not pinned
     recipe = RECIPES[job.recipe]
     model, optimizer, scheduler = recipe.start()
     data = recipe.data(job.samples)
@@ -238,12 +241,16 @@ def train_with_ddp(rank: int, job: Job) -> list[str]:
     digests = []
     for epoch in range(job.epochs):
         sampler.set_epoch(epoch)
-        for inputs, targets in loader:
-            optimizer.zero_grad()
-            recipe.backward(ddp, inputs, targets, scaler)
-            recipe.update(model, optimizer, scheduler, scaler)
-            if rank == 0:
-                digests.append(digest(model, optimizer))
+        optimizer.zero_grad()
+        for number, (inputs, targets) in enumerate(loader, 1):
+            updates = number % job.accumulate == 0 or number == len(loader)
+            with nullcontext() if updates else ddp.no_sync():
+                recipe.backward(ddp, inputs, targets, scaler)
+            if updates:
+                recipe.update(model, optimizer, scheduler, scaler)
+                optimizer.zero_grad()
+                if rank == 0:
+                    digests.append(digest(model, optimizer))
     return digests
 
 
@@ -275,6 +282,7 @@ def train_elastic(
         seed=SEED,
         placement=placement,
         bucket_cap_mb=job.cap_mb,
+        accumulate=job.accumulate,
         scheduler=scheduler,
         extra={"scaler": scaler},
         **options,
@@ -293,10 +301,20 @@ def train_elastic(
     return digests
 
 
-def in_processes(world: int, function: Callable[..., Any], *args: Any, **options: Any) -> list[Any]:
-    """What `function(rank, *args, **options)` returns in each of `world` processes that form a gloo group."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch._dynamo", "elastance.elastic.preparation"])
+def in_processes(
+    world: int,
+    function: Callable[..., Any],
+    *args: Any,
+    environments: list[dict[str, str]] | None = None,
+    **options: Any,
+) -> list[Any]:
+    """What `function(rank, *args, **options)` returns in each of `world` processes that form a gloo group.
+
+    With `environments` each process imports PyTorch with variables of its own, which takes seconds.
+    """
+    context: Any = multiprocessing.get_context("spawn" if environments else "forkserver")
+    if not environments:
+        context.set_forkserver_preload(["torch._dynamo", "elastance.elastic.preparation"])
     with tempfile.TemporaryDirectory() as meeting:
         pipes = [context.Pipe(duplex=False) for _ in range(world)]
         processes = [
@@ -307,8 +325,9 @@ def in_processes(world: int, function: Callable[..., Any], *args: Any, **options
             )
             for rank in range(world)
         ]
-        for process in processes:
-            process.start()
+        for process, variables in zip(processes, environments or [{}] * world, strict=True):
+            with mock.patch.dict(os.environ, variables):
+                process.start()
         for _, sender in pipes:
             sender.close()
         try:

@@ -22,3 +22,10 @@ def test_batches_are_those_of_a_ddp_script(
             expected = [batch.tolist() for batch in loader]
             assert order.batches(rank, epoch) == expected
             assert order.steps_per_epoch == len(expected)
+
+
+def test_accumulated_batches_cover_an_epoch():
+    order = DataOrder(83, 3, 4, accumulate=3)  # 28 samples each
+    assert order.batches_per_epoch == 7
+    assert order.steps_per_epoch == 3
+    assert [list(order.batches_of_step(step)) for step in range(3)] == [[0, 1, 2], [3, 4, 5], [6]]

@@ -37,6 +37,13 @@ def test_mixed_precision_gives_the_bits_of_ddp(executors: int, ddp_digests: DdpD
     assert in_processes(executors, train_elastic, job) == [ddp_digests(job)] * executors
 
 
+@pytest.mark.parametrize("placement", ["1x3", "2:2+1", "3x1"])
+def test_accumulated_gradients_are_those_of_no_sync(placement: str, ddp_digests: DdpDigests):
+    job = Job("image", 3, SEVERAL_BUCKETS, steps=8, accumulate=2)  # 7 mini-batches: the 4th step has one
+    executors = Placement.parse(placement).executors
+    assert in_processes(executors, train_elastic, job, placement) == [ddp_digests(job)] * executors
+
+
 def test_a_few_steps_give_the_bits_of_ddp(ddp_digests: DdpDigests):
     job = Job("image", 3, SEVERAL_BUCKETS, steps=4)
     expected = ddp_digests(job)

@@ -24,6 +24,7 @@ class DataOrder:
         drop_last: Leave out a worker's last batch if it is short, as `DataLoader(drop_last=...)`.
         sampler_drop_last: Make the workers' shares equal by leaving samples out instead of repeating some, as
             `DistributedSampler(drop_last=...)`.
+        accumulate: Mini-batches of a logical worker per global step; the last step of an epoch has what is left.
     """
 
     samples: int
@@ -33,6 +34,7 @@ class DataOrder:
     shuffle: bool = True
     drop_last: bool = False
     sampler_drop_last: bool = False
+    accumulate: int = 1
 
     def batches(self, rank: int, epoch: int) -> list[list[int]]:
         """Indices of each mini-batch of virtual rank `rank` in `epoch`."""
@@ -41,10 +43,20 @@ class DataOrder:
         return list(BatchSampler(sampler, self.batch_size, self.drop_last))
 
     @property
-    def steps_per_epoch(self) -> int:
-        """Global steps of an epoch."""
+    def batches_per_epoch(self) -> int:
+        """Mini-batches of each logical worker in an epoch."""
         share = len(self._sampler(0))
         return share // self.batch_size if self.drop_last else -(-share // self.batch_size)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Global steps of an epoch."""
+        return -(-self.batches_per_epoch // self.accumulate)
+
+    def batches_of_step(self, step: int) -> range:
+        """Numbers of the mini-batches within the epoch that belong to global step `step` of the epoch."""
+        begin = step * self.accumulate
+        return range(begin, min(begin + self.accumulate, self.batches_per_epoch))
 
     def _sampler(self, rank: int) -> DistributedSampler[Any]:
         return DistributedSampler(

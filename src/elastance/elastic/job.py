@@ -67,22 +67,26 @@ class Machinery:
 class GlobalStep:
     """One step of the optimizer: iterate it for the mini-batches of the logical workers hosted here.
 
+    With `prepare(accumulate=k)` each logical worker has k of them, one after the other.
+
     The body computes a loss and its gradients. When the iteration ends, the parameters hold the mean gradient
     over all logical workers of the job, as they do after a backward pass under DDP.
 
     Attributes:
         index: Number of the step, from 0.
         epoch: Its epoch, from 0.
-        batch: Number of the mini-batch within the epoch, from 0.
+        batch: Number of the step within the epoch, from 0.
         ends_epoch: Whether it is the epoch's last.
+        mini_batches: Mini-batches of each logical worker in this step: 1 without `accumulate`.
         rank: Virtual rank whose mini-batch is being computed; None before and after.
         reduced: Whether all hosted workers had theirs, and the gradients are ready.
     """
 
-    def __init__(self, index: int, steps_per_epoch: int, job: ElasticJob) -> None:
+    def __init__(self, index: int, order: DataOrder, job: ElasticJob) -> None:
         self.index = index
-        self.epoch, self.batch = divmod(index, steps_per_epoch)
-        self.ends_epoch = self.batch == steps_per_epoch - 1
+        self.epoch, self.batch = divmod(index, order.steps_per_epoch)
+        self.ends_epoch = self.batch == order.steps_per_epoch - 1
+        self.mini_batches = len(order.batches_of_step(self.batch))
         self.rank: int | None = None
         self.reduced = False
         self._job = job
@@ -158,7 +162,7 @@ class ElasticJob:
         """
         with closing(self._parts.feed):
             while not self.finished:
-                step = GlobalStep(self.step, self._parts.order.steps_per_epoch, self)
+                step = GlobalStep(self.step, self._parts.order, self)
                 if self._parts.record is not None:
                     self._parts.record.begin()
                 yield step
@@ -188,9 +192,13 @@ class ElasticJob:
                 with parts.contexts.turn(worker):
                     if self._epoch_begun != step.epoch:
                         parts.feed.begin_epoch(worker.rank, step.epoch)
-                    inputs = parts.feed.load(worker.rank, step.batch)
-                    for parameter in parts.named.values():
-                        parameter.grad = None
+                    parts.gradients.clear()
+                    *earlier, last = parts.order.batches_of_step(step.batch)
+                    for batch in earlier:
+                        parts.contexts.mini_batch(last=False)
+                        yield parts.feed.load(worker.rank, batch)
+                    parts.contexts.mini_batch(last=True)
+                    inputs = parts.feed.load(worker.rank, last)
                     recorder = ArrivalOrder(list(parts.named.values()) if records_arrival else [])
                     try:
                         yield inputs

@@ -13,11 +13,13 @@ from torch.utils.data import default_collate as default_collate  # pyright: igno
 
 from elastance.elastic.checkpoints import Checkpoints
 from elastance.elastic.collectives import gloo_group, join_launched
+from elastance.elastic.data_check import indices_to_check
 from elastance.elastic.data_feed import InlineFeed
 from elastance.elastic.data_order import DataOrder
 from elastance.elastic.data_pool import PooledFeed
 from elastance.elastic.executor import Executor
 from elastance.elastic.gradients import GradientsAsTheyCome, GradientsInDdpOrder
+from elastance.elastic.host_copies import host_copies
 from elastance.elastic.identity import explain_difference, identity_of
 from elastance.elastic.job import ElasticJob, Machinery
 from elastance.elastic.launching.assignment import Wishes
@@ -61,6 +63,7 @@ def prepare(
     drop_last: bool = False,
     sampler_drop_last: bool = False,
     collate: Callable[[list[Any]], Any] = default_collate,
+    accumulate: int = 1,
     data_workers: int = 0,
     loader_processes: int | None = None,
     bucket_cap_mb: float | None = None,
@@ -105,6 +108,9 @@ def prepare(
         drop_last: As in `DataLoader`.
         sampler_drop_last: `drop_last` of `DistributedSampler`.
         collate: `collate_fn` of `DataLoader`.
+        accumulate: Mini-batches of a logical worker per global step, k, whose gradients add up, as under DDP with the
+            first k - 1 backward passes in `no_sync()`. The last step of an epoch has those that are left; divide the
+            loss by `GlobalStep.mini_batches` for their mean.
         data_workers: `num_workers` of `DataLoader`: each logical worker's; they decide the random numbers of
             the data.
         loader_processes: Processes per executor that do the work of all data workers; by default as many as one
@@ -125,11 +131,11 @@ def prepare(
     workers, level = _stated(settled.workers), _level(settled.level or Level.D1)
     checkpoints, checkpoint_every = settled.checkpoints, settled.checkpoint_every
     extra = {**(extra or {}), **({"scheduler": scheduler} if scheduler is not None else {})}
-    _check_numbers(workers=workers, batch_size=batch_size, epochs=epochs)
+    _check_numbers(workers=workers, batch_size=batch_size, epochs=epochs, accumulate=accumulate)
     named = _trained(model)
     executor = _executor(workers, settled.placement)
     order = DataOrder(
-        _length(dataset), workers, batch_size, sampler_seed, shuffle, drop_last, sampler_drop_last
+        _length(dataset), workers, batch_size, sampler_seed, shuffle, drop_last, sampler_drop_last, accumulate
     )
     if not order.steps_per_epoch:
         raise InputError(
@@ -139,20 +145,23 @@ def prepare(
     device = next(iter(named.values())).device
     if level.pins_kernels:
         pin_kernels(device)
-    identity = identity_of(model, optimizer, extra, order, level, seed, data_workers, bucket_cap_mb)
-    if trial is None:  # a trial may want to see what comes of it
+    loading = _feed(dataset, order, collate, data_workers, loader_processes)
+    feed: Feed = loading
+    promises = level.follows_ddp and trial is None  # a trial may want to see what comes of it
+    data = loading.digest(indices_to_check(order.samples), device) if promises else None
+    identity = identity_of(model, optimizer, extra, order, level, seed, data_workers, bucket_cap_mb, data)
+    if trial is None:
         _check_agreement(executor, identity)
     with torch.no_grad():
         executor.copy_from_first([*model.parameters(), *model.buffers()])
     hosted = _seeded(executor, seed, device)
-    feed = _feed(dataset, order, collate, data_workers, loader_processes)
     recovery = None
     if checkpoints is not None:
         if switching_is_off():
             raise InputError("ELASTANCE_WITHOUT_SWITCHING is set: that is for measuring, without checkpoints")
         kept = Checkpoints(Path(checkpoints), identity, checkpoint_every)
         training = TrainingState(model, optimizer, extra)
-        recovery = Recovery(executor, kept, training, hosted, feed, order.steps_per_epoch)
+        recovery = Recovery(executor, kept, training, hosted, feed, order)
     elif checkpoint_every is not None:
         raise InputError(f"checkpoint_every={checkpoint_every}: name a directory too, with checkpoints=")
     transport = Transport(executor)
@@ -160,13 +169,13 @@ def prepare(
     gradients: Gradients = GradientsAsTheyCome(named, executor)
     if trial is not None and trial.reference:
         level = Level.NONE  # nothing is switched or recorded beside DDP
-        contexts, gradients = ThroughDdp(model, bucket_cap_mb), GradientsByDdp()
+        contexts, gradients = ThroughDdp(model, bucket_cap_mb), GradientsByDdp(named.values())
         feed = StockFeed(dataset, order, executor.index, collate, data_workers)
         seed_all(seed + executor.index)
     elif level.follows_ddp:
         if not switching_is_off():
             contexts = Contexts(executor, list(model.buffers()), device)
-        gradients = GradientsInDdpOrder(named, executor, transport)
+        gradients = GradientsInDdpOrder(named, executor, transport, host_copies(list(named.values())))
     else:
         seed_all(seed + executor.ranks.start)  # else all executors would draw the same
     machinery = Machinery(
@@ -268,7 +277,7 @@ def _feed(
     collate: Callable[[list[Any]], Any],
     data_workers: int,
     processes: int | None,
-) -> Feed:
+) -> InlineFeed | PooledFeed:
     if data_workers < 0:
         raise InputError(f"data_workers={data_workers}: expected 0 (load while training) or more")
     if data_workers == 0:

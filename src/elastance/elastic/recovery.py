@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from elastance.elastic.checkpoints import Checkpoints
     from elastance.elastic.data_feed import Feed
+    from elastance.elastic.data_order import DataOrder
     from elastance.elastic.executor import Executor
     from elastance.elastic.logical_worker import LogicalWorker
     from elastance.elastic.training_state import TrainingState
@@ -44,7 +45,7 @@ class Recovery:
         training: What all logical workers share.
         workers: The hosted logical workers.
         feed: Loads their mini-batches.
-        steps_per_epoch: Global steps of an epoch.
+        order: Which of these belong to a global step.
     """
 
     executor: Executor
@@ -52,7 +53,7 @@ class Recovery:
     training: TrainingState
     workers: list[LogicalWorker]
     feed: Feed
-    steps_per_epoch: int
+    order: DataOrder
 
     def save(self, step: int, layout: BucketLayout | None) -> None:
         """Write the state after `step` global steps; all executors call it together.
@@ -66,7 +67,7 @@ class Recovery:
             InputError: The file cannot be written; earlier checkpoints are kept.
             WorkerError: The first executor, which writes, could not.
         """
-        within_epoch = step % self.steps_per_epoch > 0
+        within_epoch = step % self.order.steps_per_epoch > 0
         hosted = {
             worker.rank: {
                 "random": worker.random.to_plain(),
@@ -109,13 +110,14 @@ class Recovery:
             return 0, None
         content: dict[str, Any] = self.checkpoints.read(path)
         step: int = content["step"]
-        epoch, batch = divmod(step, self.steps_per_epoch)
+        epoch, within = divmod(step, self.order.steps_per_epoch)
         self.training.restore(content)
         for worker in self.workers:
             context = content["workers"][worker.rank]
             worker.random = RandomState.from_plain(context["random"])
-            if batch:
+            if within:
                 streams = [RandomState.from_plain(state) for state in context["streams"]]
-                self.feed.resume_epoch(worker.rank, epoch, batch, streams)
+                first, *_ = self.order.batches_of_step(within)
+                self.feed.resume_epoch(worker.rank, epoch, first, streams)
         layout = content["layout"]
         return step, BucketLayout(tuple(tuple(bucket) for bucket in layout)) if layout else None
