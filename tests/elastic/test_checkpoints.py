@@ -69,6 +69,15 @@ def test_a_directory_must_be_there(tmp_path: Path):
         Checkpoints(tmp_path / "none", JOB)
 
 
+def test_a_directory_that_cannot_be_used_is_refused_at_once(tmp_path: Path):
+    kept = Checkpoints(tmp_path, JOB).write(1, {"step": 1})
+    # Permissions do not bind root, who may run tests.
+    refusing = mock.patch("os.access", return_value=False)
+    with refusing, pytest.raises(InputError, match="no permission to read and write there"):
+        Checkpoints(tmp_path, JOB)
+    assert kept.exists()
+
+
 def test_periodic_ones_are_made_every_so_many_steps(tmp_path: Path):
     assert [step for step in range(1, 10) if Checkpoints(tmp_path, JOB, 4).due(step)] == [4, 8]
     assert not Checkpoints(tmp_path, JOB).due(4)

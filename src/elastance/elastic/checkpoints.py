@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,11 @@ class Checkpoints:
         if not self.directory.is_dir():
             raise InputError(
                 f"checkpoints={str(self.directory)!r}: there is no such directory; create it first"
+            )
+        # Found out now rather than at the first checkpoint; and one that cannot be listed would look empty.
+        if not os.access(self.directory, os.R_OK | os.W_OK | os.X_OK):
+            raise InputError(
+                f"checkpoints={str(self.directory)!r}: no permission to read and write there; name another"
             )
         if self.every is not None and self.every < 1:
             raise InputError(f"checkpoint_every={self.every}: expected at least 1 global step")
