@@ -16,11 +16,11 @@ from elastance.errors import CheckpointError, InputError, UnknownNameError
 DATA = TensorDataset(torch.arange(12.0).view(6, 2))
 
 
-def make(model: nn.Module | None = None, dataset: Any = DATA, **changed: Any) -> elastic.ElasticJob:
+def make(
+    model: nn.Module | None = None, dataset: Any = DATA, optimizer: Any = torch.optim.SGD, **changed: Any
+) -> elastic.ElasticJob:
     model = model or nn.Linear(2, 1)
-    optimizer = torch.optim.SGD(
-        model.parameters() if len(list(model.parameters())) else [torch.zeros(1)], 0.1
-    )
+    optimizer = optimizer(model.parameters() if len(list(model.parameters())) else [torch.zeros(1)], 0.1)
     numbers: dict[str, Any] = {"workers": 2, "batch_size": 1, "epochs": 1, "seed": 0}
     return elastic.prepare(model, optimizer, dataset, **{**numbers, **changed})
 
@@ -155,18 +155,73 @@ def test_periodic_checkpoints_need_a_directory():
         make().request_checkpoint()
 
 
-def test_a_job_goes_on_from_its_own_checkpoints_only(tmp_path: Path):
+def some_checkpoint(directory: Path) -> Path:
+    """Of a job that was trained to its end."""
     model = nn.Linear(2, 1)
-    for step in make(model, checkpoints=tmp_path).steps():
+    for step in make(model, checkpoints=directory).steps():
         for (inputs,) in step:
             model(inputs).sum().backward()
-    assert make(model, checkpoints=tmp_path, epochs=2).step == 3
-    for changed in (
-        {"seed": 1},
-        {"workers": 3},
-        {"level": "D0"},
-        {"batch_size": 2},
-        {"model": nn.Linear(2, 2)},
+    [path] = directory.iterdir()
+    return path
+
+
+def test_a_job_goes_on_from_its_checkpoint(tmp_path: Path):
+    some_checkpoint(tmp_path)
+    assert make(checkpoints=tmp_path, epochs=2).step == 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"seed": 1}, "seed 0, this job has 1"),
+        ({"workers": 3}, "logical workers 2, this job has 3"),
+        ({"level": "D0"}, "level 'D1', this job has 'D0'"),
+        ({"batch_size": 2}, "batch size per logical worker 1, this job has 2"),
+        ({"accumulate": 3}, r"mini-batches per global step \(accumulate\) 1, this job has 3"),
+        ({"shuffle": False}, "shuffle True, this job has False"),
+        ({"data_workers": 1}, "data workers 0, this job has 1"),
+        ({"bucket_cap_mb": 1.0}, "bucket_cap_mb None, this job has 1.0"),
+        (
+            {"dataset": TensorDataset(torch.arange(10.0).view(5, 2))},
+            "samples in the data set 6, this job has 5",
+        ),
+        (
+            {"dataset": TensorDataset(torch.arange(12.0).flip(0).view(6, 2))},
+            "other samples for the same indices",
+        ),
+        ({"model": nn.Linear(2, 2)}, r"weight is float32 \[1, 2\], this model's float32 \[2, 2\]"),
+        ({"optimizer": torch.optim.Adam}, "optimizer 'SGD', this job has 'Adam'"),
+        ({"extra": {"scaler": torch.amp.GradScaler("cpu")}}, r"extra \[\], this job has \['scaler'\]"),
+    ],
+)
+def test_a_checkpoint_of_another_job_is_refused_and_left_alone(
+    changed: dict[str, Any], named: str, tmp_path: Path
+):
+    path = some_checkpoint(tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(CheckpointError, match=f"belongs to another job: .*{named}"):
+        make(checkpoints=tmp_path, **changed)
+    assert [other.read_bytes() for other in tmp_path.iterdir()] == [before]
+
+
+def test_a_checkpoint_of_another_format_is_refused_and_left_alone(tmp_path: Path):
+    path = some_checkpoint(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b'"format": 1', b'"format": 7', 1))
+    before = path.read_bytes()
+    with pytest.raises(
+        CheckpointError, match="has format 7, expected 1: it is of another version of elastance"
     ):
-        with pytest.raises(CheckpointError, match="belongs to another job"):
-            make(checkpoints=tmp_path, **changed)
+        make(checkpoints=tmp_path)
+    assert path.read_bytes() == before
+
+
+def test_accumulation_says_how_many_mini_batches_a_step_has():
+    model = nn.Linear(2, 1)
+    seen = []
+    for step in make(model, accumulate=2).steps():
+        mini_batches = 0
+        for (inputs,) in step:
+            model(inputs).sum().backward()
+            mini_batches += 1
+        seen.append((step.batch, step.mini_batches, mini_batches, step.ends_epoch))
+    assert seen == [(0, 2, 4, False), (1, 1, 2, True)]
