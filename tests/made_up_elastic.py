@@ -28,7 +28,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 SEED = 100
-_DEADLINE_S = 120
+_DEADLINE_S = 300
 
 
 class ImageNet(nn.Module):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from elastance.elastic.executor import Executor
 
 _SMALL_BYTES = 4 * 1024 * 1024
-"""Gradients of all hosted workers for one bucket up to which it is summed in one round: fewer messages."""
+"""Bytes of one bucket of all workers of an executor up to which it is summed in one round: fewer messages."""
 
 
 @dataclass
@@ -87,7 +87,8 @@ class Transport:
             return total
         executors = self._executor.placement.executors
         # A round holds as much again as its chunks have with all workers: one chunk per executor if they are large.
-        at_once = len(bounds) if total.nbytes * len(parts) <= _SMALL_BYTES else executors
+        most = max(self._executor.placement.hosted)  # the same on all executors
+        at_once = len(bounds) if total.nbytes * most <= _SMALL_BYTES else executors
         for begin in range(0, len(bounds), at_once):
             chunks = range(begin, min(begin + at_once, len(bounds)))
             self._sum_chunks(chunks, bounds, parts, total, group)
