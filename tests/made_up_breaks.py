@@ -55,7 +55,7 @@ BREAKS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "per-parameter sequential sum": _patch("transport.add_in_rank_order", sum_from_rank_0),
     "accumulation by autograd": _patch("preparation.GradientsInDdpOrder", accumulate),
     "random numbers not switched": _patch("random_state.RandomState.restore"),
-    "BatchNorm buffers shared": _patch("logical_worker._overwrite"),
+    "BatchNorm buffers shared": _patch("logical_worker.overwrite"),
     "buckets not rebuilt": _patch("buckets.BucketLayout.rebuilt", keep_first_layout),
     "chunks not rounded": _patch("transport.chunk_bounds", chunks_without_rounding),
     "division instead of multiplication": lambda: mock.patch("torch.mul", divide),

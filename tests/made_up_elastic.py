@@ -203,6 +203,9 @@ class Job:
     data_workers: int = 0
     accumulate: int = 1
 
+    def __str__(self) -> str:
+        return f"{self.recipe}, {self.workers} workers, {'one bucket' if self.cap_mb is None else 'several buckets'}"
+
     @property
     def epochs(self) -> int:
         share = -(-self.samples // self.workers)

@@ -20,6 +20,7 @@ def sum_hosted(
     """The sum, and the bytes of slices and of sums that were sent; in rounds if the bucket is not small."""
     executor = Executor(index, Placement.parse(placement), gloo_group())
     transport = Transport(executor)
+    parts = {rank: values_of(rank, elements) for rank in executor.ranks}
     with mock.patch("elastance.elastic.transport._SMALL_BYTES", small_bytes):
-        [total] = transport.sum_buckets([{rank: values_of(rank, elements) for rank in executor.ranks}])
-    return total.tolist(), transport.traffic.slices_bytes, transport.traffic.sums_bytes
+        transport.sum_buckets([parts])
+    return parts[executor.ranks.start].tolist(), transport.traffic.slices_bytes, transport.traffic.sums_bytes

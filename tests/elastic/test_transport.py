@@ -13,10 +13,11 @@ from made_up_transport import sum_hosted, values_of
 @pytest.mark.parametrize("placement", ["2x2", "3:2+1+1", "2:1+3", "4x1"])
 def test_sum_does_not_depend_on_the_placement(placement: str, elements: int):
     one = Transport(Executor(0, Placement((4,))))
-    [expected] = one.sum_buckets([{rank: values_of(rank, elements) for rank in range(4)}])
+    parts = {rank: values_of(rank, elements) for rank in range(4)}
+    one.sum_buckets([parts])
     assert one.traffic.total_bytes == 0
     for total, _, _ in in_processes(int(placement[0]), sum_hosted, placement, elements):
-        assert total == expected.tolist()
+        assert total == parts[0].tolist()
 
 
 @pytest.mark.parametrize("small_bytes", [0, 4096])

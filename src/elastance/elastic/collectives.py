@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import torch.distributed as dist
 
@@ -18,6 +18,14 @@ Value = TypeVar("Value")
 _untyped: Any = dist
 
 _LAST_WORK_S = 0.1
+
+
+class Work(Protocol):
+    """A collective operation under way."""
+
+    def wait(self) -> object:
+        """Return when it is done."""
+        ...
 
 
 def join_launched() -> None:
@@ -45,6 +53,11 @@ def gloo_group() -> dist.ProcessGroup:
 def broadcast(tensor: torch.Tensor, group: dist.ProcessGroup) -> None:
     """Overwrite `tensor` with that of the first process."""
     _untyped.broadcast(tensor, src=0, group=group)
+
+
+def begin_broadcast(tensor: torch.Tensor, group: dist.ProcessGroup) -> Work:
+    """Begin to overwrite `tensor` with that of the first process."""
+    return _untyped.broadcast(tensor, src=0, group=group, async_op=True)
 
 
 def broadcast_object(value: Value, group: dist.ProcessGroup) -> Value:

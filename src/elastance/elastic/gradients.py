@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 from elastance.elastic import collectives
-from elastance.elastic.packing import shaped_pieces
+from elastance.elastic.packing import overwrite, shaped_pieces
 from elastance.errors import InputError
 
 if TYPE_CHECKING:
@@ -100,13 +100,8 @@ class GradientsInDdpOrder:
         """Put the mean over all logical workers into the parameters' gradients."""
         assert self._layout is not None
         self._copies.wait()
-        with torch.no_grad():
-            sums = self._transport.sum_buckets(self._packed)
-            for bucket, total in zip(self._layout.buckets, sums, strict=True):
-                members = [self._parameters[index] for index in bucket]
-                for member, mean in zip(members, shaped_pieces(total, members), strict=True):
-                    assert member.grad is not None
-                    member.grad.copy_(mean)
+        self._transport.sum_buckets(self._packed)  # into the first hosted worker's
+        overwrite(gradients_of(self._named, self._ranks[-1]), self._views[self._ranks.start])
 
 
 class GradientsAsTheyCome:

@@ -206,9 +206,9 @@ class ElasticJob:
                         recorder.close()
                     arrival = arrival or recorder.indices
                 parts.gradients.take(worker.rank)
-        step.rank = None
+            step.rank = None
+            parts.gradients.reduce()
         self._epoch_begun = step.epoch
-        parts.gradients.reduce()
         if records_arrival:
             self._rebuild_layout(arrival)
         step.reduced = True

@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import torch
-
+from elastance.elastic.from_first import FromFirst
 from elastance.elastic.numpy_state import quicken
+from elastance.elastic.packing import overwrite
 from elastance.elastic.random_state import RandomState
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
     from contextlib import AbstractContextManager
 
+    import torch
+
     from elastance.elastic.executor import Executor
 
-
-_untyped: Any = torch
 
 _WITHOUT_SWITCHING = "ELASTANCE_WITHOUT_SWITCHING"
 
@@ -72,34 +72,39 @@ class Contexts:
         self._start = _copies(buffers)
         self._of_worker_0 = _copies(buffers)
         self._kept = self._start
+        self._spread = FromFirst(executor, buffers)
         quicken()
 
     @contextmanager
     def step(self) -> Generator[None]:
-        """Around the turns of one global step; afterwards the buffers are worker 0's on every executor.
+        """Around the turns of one global step and the sum of their gradients.
+
+        Afterwards the buffers are worker 0's on every executor; they travel while gradients do.
 
         The process has its own random numbers back afterwards.
         """
         outside = RandomState.capture(self._device)
-        _overwrite(self._start, self._buffers)
+        overwrite(self._start, self._buffers)
         self._kept = self._start
         try:
             yield
         finally:
             outside.restore(self._device)
-            _overwrite(self._buffers, self._kept)
-        self._executor.copy_from_first(self._buffers)
+            overwrite(self._buffers, self._kept)
+        self._spread.end()
 
     @contextmanager
     def turn(self, worker: LogicalWorker) -> Generator[None]:
         """Around the mini-batches of one logical worker in one global step."""
         worker.random.restore(self._device)
-        _overwrite(self._buffers, self._start)
+        overwrite(self._buffers, self._start)
         yield
         worker.random = RandomState.capture(self._device)
         if worker.rank == 0:
-            _overwrite(self._of_worker_0, self._buffers)
+            overwrite(self._of_worker_0, self._buffers)
             self._kept = self._of_worker_0
+        if worker.rank == self._executor.ranks[-1]:
+            self._spread.begin(self._kept)
 
     def mini_batch(self, *, last: bool) -> None:
         """Nothing is done between the mini-batches of one turn."""
@@ -133,9 +138,3 @@ def switching_is_off() -> bool:
 
 def _copies(tensors: Iterable[torch.Tensor]) -> list[torch.Tensor]:
     return [tensor.detach().clone() for tensor in tensors]
-
-
-def _overwrite(tensors: Sequence[torch.Tensor], values: Sequence[torch.Tensor]) -> None:
-    if tensors:
-        with torch.no_grad():
-            _untyped._foreach_copy_(tensors, values)  # one call for all: buffers are many and small

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import torch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import torch
+_untyped: Any = torch
+
+
+def overwrite(tensors: Sequence[torch.Tensor], values: Sequence[torch.Tensor]) -> None:
+    """Copy `values` into `tensors`."""
+    if tensors:
+        with torch.no_grad():
+            _untyped._foreach_copy_(tensors, values)  # one call for all: they may be many and small
 
 
 def pieces(flat: torch.Tensor, sizes: Sequence[int]) -> list[torch.Tensor]:

@@ -58,15 +58,12 @@ class Transport:
         self._executor = executor
         self.traffic = Traffic()
 
-    def sum_buckets(self, packed: Sequence[Mapping[int, torch.Tensor]]) -> list[torch.Tensor]:
-        """Sum the buckets of a gradient.
+    def sum_buckets(self, packed: Sequence[Mapping[int, torch.Tensor]]) -> None:
+        """Sum the buckets of a gradient, into the memory of the first hosted worker.
 
         Args:
             packed: For each bucket the hosted workers' values by virtual rank, on the host, already multiplied by
-                1 / N; overwritten.
-
-        Returns:
-            The sums over all logical workers; each lies in the memory of a part.
+                1 / N; overwritten, the first rank's with the sums over all logical workers.
         """
         group = self._executor.group
         if group is not None and max(self._executor.placement.hosted) == 1:
@@ -75,16 +72,17 @@ class Transport:
                 sizes = self._sizes(_bounds(total, self._executor.placement.workers))
                 self._count(total.element_size(), sizes, sizes[self._executor.index])
             collectives.add_up_all(totals, group)
-            return totals
-        return [self._sum_bucket(parts, group) for parts in packed]
+            return
+        for parts in packed:
+            self._sum_bucket(parts, group)
 
-    def _sum_bucket(self, parts: Mapping[int, torch.Tensor], group: dist.ProcessGroup | None) -> torch.Tensor:
+    def _sum_bucket(self, parts: Mapping[int, torch.Tensor], group: dist.ProcessGroup | None) -> None:
         total = next(iter(parts.values()))
         bounds = _bounds(total, self._executor.placement.workers)
         if group is None:
             for chunk, piece in enumerate(bounds):
                 total[piece] = add_in_rank_order(chunk, {rank: part[piece] for rank, part in parts.items()})
-            return total
+            return
         executors = self._executor.placement.executors
         # A round holds as much again as its chunks have with all workers: one chunk per executor if they are large.
         most = max(self._executor.placement.hosted)  # the same on all executors
@@ -92,7 +90,6 @@ class Transport:
         for begin in range(0, len(bounds), at_once):
             chunks = range(begin, min(begin + at_once, len(bounds)))
             self._sum_chunks(chunks, bounds, parts, total, group)
-        return total
 
     def _sum_chunks(
         self,
