@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 from elastance.elastic import collectives
+from elastance.elastic.buckets import BucketLayout
 from elastance.elastic.packing import overwrite, shaped_pieces
 from elastance.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from elastance.elastic.buckets import BucketLayout
+    import torch.distributed as dist
+
     from elastance.elastic.executor import Executor
     from elastance.elastic.host_copies import HostCopies
     from elastance.elastic.transport import Transport
@@ -137,8 +139,16 @@ class GradientsAsTheyCome:
         for total in totals:
             total /= self._executor.placement.workers
         if self._executor.group is not None:
-            collectives.add_up_all(totals, self._executor.group)
+            for bucket in BucketLayout.rebuilt(totals, range(len(totals))).buckets:
+                self._add_up([totals[index] for index in bucket], self._executor.group)
         self._taken = 0
+
+    def _add_up(self, totals: Sequence[torch.Tensor], group: dist.ProcessGroup) -> None:
+        flat = totals[0].new_empty(sum(total.numel() for total in totals))  # a message each would take longer
+        places = shaped_pieces(flat, totals)
+        overwrite(places, totals)
+        collectives.add_up_all([flat], group)
+        overwrite(totals, places)
 
 
 def gradients_of(named: Mapping[str, torch.nn.Parameter], rank: int) -> list[torch.Tensor]:
