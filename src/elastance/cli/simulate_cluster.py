@@ -49,7 +49,7 @@ _PowerCap = Annotated[
 ]
 _EtaKnob = Annotated[
     float | None,
-    typer.Option(help="energy-elastic: 1 minimises energy, 0 time, between them both.", show_default="0.6"),
+    typer.Option(help="energy-elastic: 1 minimises energy, 0 time, between them both.", show_default="0.64"),
 ]
 _Output = Annotated[
     Path | None, typer.Option(help="Write document, jobs, phases and timeline into this folder.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from operator import le, sub
+from operator import le, mul, sub
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from elastance.errors import InputError
@@ -131,25 +131,51 @@ def _largest(
     limiter: Limiter, job: JobState, plan: Plan, state: ClusterState, budget_w: float
 ) -> Chosen | None:
     """Take GPUs from a plan, one by one where that lengthens a step least, until it keeps the budget."""
-    bare = state.book.plan(job.allowed, plan.gpus)
+    demand = job.demand_of(plan)
+    bare = state.book.plan(demand, plan.gpus)
     while bare is not None:
         found = limiter.limited(job, bare, state)
         if found.least_w <= budget_w:
             return found
-        smaller = [state.book.without(job.allowed, bare, of) for of, count in enumerate(bare.gpus) if count]
+        smaller = [state.book.without(demand, bare, of) for of, count in enumerate(bare.gpus) if count]
         possible = [of for of in smaller if of is not None and of.size >= job.min_gpus]
         bare = min(possible, key=lambda of: of.step_s, default=None)
     return None
 
 
+def _least_excess_w(demand: Demand, power: ClusterPower) -> list[float]:
+    """Return what a GPU of each type draws beyond its idle power at most, under the tightest limit, W."""
+    of_job = power.of(demand)
+    return [
+        max(limit_w, drawn_w[limit_w]) - idle_w
+        for limit_w, drawn_w, idle_w in zip(of_job.tightest_w, of_job.drawn_w, of_job.idle_w, strict=True)
+    ]
+
+
 def frugal_plan(demand: Demand, min_gpus: int, book: PlanBook, power: ClusterPower) -> Plan | None:
     """Return the plan on the GPUs a job waits for that draw least, the whole cluster being free."""
-    lowest_w = [min(limits) - idle_w for limits, idle_w in zip(power.slowdown, power.idle_w, strict=True)]
+    lowest_w = _least_excess_w(demand, power)
     gpus, wanted = [0] * len(book.shape), min_gpus
     for of in sorted(demand.usable, key=lambda of: lowest_w[of]):
         gpus[of] = min(wanted, book.shape[of])
         wanted -= gpus[of]
     return None if wanted else book.plan(demand, tuple(gpus))
+
+
+def _needed_w(demand: Demand, min_gpus: int, book: PlanBook, power: ClusterPower) -> float:
+    """Return what a job draws beyond idling on its frugal plan, W; infinite without one."""
+    plan = frugal_plan(demand, min_gpus, book, power)
+    if plan is None:
+        return math.inf
+    return math.fsum(map(mul, plan.gpus, _least_excess_w(demand, power)))
+
+
+def could_run(demand: Demand, min_gpus: int, state: ClusterState) -> bool:
+    """Whether a job that never asks for more than a demand allows could run in the end, alone and under the cap."""
+    needed_w = _needed_w(demand, min_gpus, state.book, state.power)
+    if state.cap is None:
+        return needed_w < math.inf
+    return needed_w <= state.cap.power_w[-1] - state.power.idle_power_w(state.shape)
 
 
 def require_cap(
@@ -174,14 +200,8 @@ def require_cap(
                 "that the GPUs of the cluster draw while they wait"
             )
     for name, demand, min_gpus in jobs:
-        plan = frugal_plan(demand, min_gpus, book, power)
-        if plan is None:
-            continue
-        needed_w = idle_w + math.fsum(
-            count * (min(limits) - of_one_w)
-            for count, limits, of_one_w in zip(plan.gpus, power.slowdown, power.idle_w, strict=True)
-        )
-        if needed_w > cap.power_w[-1]:
+        needed_w = idle_w + _needed_w(demand, min_gpus, book, power)
+        if cap.power_w[-1] < needed_w < math.inf:
             raise InputError(
                 f"power cap of {cap.power_w[-1]:g} W: job {name} could never run, "
                 f"which takes {needed_w:g} W under the tightest limits"

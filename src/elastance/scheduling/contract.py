@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from elastance.catalog import Determinism
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -32,6 +34,8 @@ class JobState(NamedTuple):
         plan: What it does now; None while it waits.
         restarting: Whether it is still loading its checkpoint onto the GPUs of `plan`.
         measured_step_s: How long its steps take in truth, s; None before the first.
+        at_d1, at_d2: The demand under either level of determinism; None where it is `demand` as it stands.
+        pinned: The demand that its first plan bound it to, as the level is kept: at D2, or at D1 on one type alone.
     """
 
     name: str
@@ -45,11 +49,26 @@ class JobState(NamedTuple):
     plan: Plan | None
     restarting: bool
     measured_step_s: float | None
+    at_d1: Demand | None = None
+    at_d2: Demand | None = None
+    pinned: Demand | None = None
 
     @property
     def allowed(self) -> Demand:
-        """The demand on the types it may use."""
-        return self.demand if self.may_mix_types else self.demand.only(self.preferred)
+        """The demand on the types it may use: on several at D2 if it may mix them, else on the preferred one."""
+        if self.pinned is not None:
+            return self.pinned
+        return (self.at_d2 or self.demand) if self.may_mix_types else self.demand.only(self.preferred)
+
+    def at_d1_on(self, gpu_type: int) -> Demand:
+        """Return the demand at D1, which is on one type."""
+        return (self.at_d1 or self.demand).only(gpu_type)
+
+    def demand_of(self, plan: Plan) -> Demand:
+        """Return the demand that a plan of the job is made of."""
+        if self.pinned is None and plan.determinism is Determinism.D1:
+            return self.at_d1_on(next(of for of, count in enumerate(plan.gpus) if count))
+        return self.allowed
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from elastance.catalog import Determinism
 from elastance.scheduling.plans import Plan
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class EasyScaleHomo:
         """Return what the fallback remembers."""
         return {
             "before_growth": {
-                name: [list(plan.gpus), list(plan.workers), plan.step_s, measured_s]
+                name: [list(plan.gpus), list(plan.workers), plan.step_s, measured_s, plan.determinism]
                 for name, (plan, measured_s) in self._before_growth.items()
             },
             "settled": sorted(self._settled),
@@ -52,8 +53,16 @@ class EasyScaleHomo:
     def restore(self, state: dict[str, Any]) -> None:
         """Continue exactly where the scheduler that returned `state` stood."""
         self._before_growth = {
-            name: (Plan(tuple(gpus), tuple(workers), step_s), measured_s)
-            for name, (gpus, workers, step_s, measured_s) in state["before_growth"].items()
+            name: (
+                Plan(
+                    tuple(gpus),
+                    tuple(workers),
+                    step_s,
+                    determinism=Determinism(level[0]) if any(level) else None,
+                ),
+                measured_s,
+            )
+            for name, (gpus, workers, step_s, measured_s, *level) in state["before_growth"].items()
         }
         self._settled = set(state["settled"])
 

@@ -49,10 +49,11 @@ class LimitBook:
 
     def _ways(self, demand: Demand, plan: Plan) -> list[LimitedPlan]:
         held = [of for of, count in enumerate(plan.gpus) if count]
+        power = self.power.of(demand)
         finished_s = {
             of: {
                 limit_w: plan.workers_per_gpu[of] * (demand.step_s[of] * slowdown)
-                for limit_w, slowdown in self.power.slowdown[of].items()
+                for limit_w, slowdown in power.slowdown[of].items()
             }
             for of in held
         }
@@ -64,32 +65,49 @@ class LimitBook:
                 way = self._within(demand, plan, finished_s, step_s)
                 if not ways or way.most_excess_w < ways[-1].most_excess_w:
                     ways.append(way)
-        return ways
+        # The limits of least energy need not be the tightest that there are, which a cap may ask for.
+        tightest = self._under(demand, plan, finished_s, dict(enumerate(power.tightest_w)))
+        return [*ways, tightest] if tightest.most_excess_w < ways[-1].most_excess_w else ways
 
     def _within(
         self, demand: Demand, plan: Plan, finished_s: dict[int, dict[float, float]], step_s: float
     ) -> LimitedPlan:
-        limits_w = list(self.power.busy_w)
-        energy_j = 0.0
+        chosen_w: dict[int, float] = {}
         for of, times_s in finished_s.items():
             costs_j = {
-                limit_w: plan.workers[of]
-                * demand.step_s[of]
-                * self.power.slowdown[of][limit_w]
-                * (limit_w - self.power.idle_w[of])
+                limit_w: self._energy_j(demand, plan, of, limit_w)
                 for limit_w, time_s in times_s.items()
                 if time_s <= step_s
             }
-            limits_w[of] = min(costs_j, key=lambda limit_w: (costs_j[limit_w], limit_w))
-            energy_j += costs_j[limits_w[of]]
+            chosen_w[of] = min(costs_j, key=lambda limit_w: (costs_j[limit_w], limit_w))
+        return self._under(demand, plan, finished_s, chosen_w)
+
+    def _under(
+        self,
+        demand: Demand,
+        plan: Plan,
+        finished_s: dict[int, dict[float, float]],
+        chosen_w: dict[int, float],
+    ) -> LimitedPlan:
+        power = self.power.of(demand)
+        limits_w = tuple(
+            chosen_w[of] if of in finished_s else limit_w for of, limit_w in enumerate(power.unlimited_w)
+        )
         found_s = max(times_s[limits_w[of]] for of, times_s in finished_s.items())
-        limited = replace(plan, limits_w=tuple(limits_w), step_s=found_s)
-        return LimitedPlan(limited, energy_j, self.power.most_excess_w(limited))
+        energy_j = sum(self._energy_j(demand, plan, of, limits_w[of]) for of in finished_s)
+        limited = replace(plan, limits_w=limits_w, step_s=found_s)
+        return LimitedPlan(limited, energy_j, power.most_excess_w(limited))
+
+    def _energy_j(self, demand: Demand, plan: Plan, of: int, limit_w: float) -> float:
+        power = self.power.of(demand)
+        step_s = demand.step_s[of] * power.slowdown[of][limit_w]
+        return plan.workers[of] * step_s * (power.drawn_w[of][limit_w] - power.idle_w[of])
 
 
 def foreseen_step_s(demand: Demand, plan: Plan, power: ClusterPower) -> float:
     """Return what a step takes with the logical workers of a plan spread evenly over the GPUs of each type, s."""
-    times_s = power.micro_batch_s(demand.step_s, power.limits_w(plan))
+    of_job = power.of(demand)
+    times_s = of_job.micro_batch_s(demand.step_s, of_job.limits_w(plan))
     finished_s = [
         fullest * time_s for fullest, time_s in zip(plan.workers_per_gpu, times_s, strict=True) if fullest
     ]

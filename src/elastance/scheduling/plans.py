@@ -13,13 +13,16 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from operator import mul
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from elastance.catalog import Determinism
+    from elastance.scheduling.responses import LimitResponse
 
 Gpus: TypeAlias = tuple[int, ...]
 """How many GPUs of each type, in the order of the cluster's types."""
@@ -32,10 +35,22 @@ class Demand:
     Attributes:
         step_s: Seconds of a micro-batch of one logical worker on each GPU type; infinite where it may not run.
         logical_workers: How many.
+        determinism: The level that the times are of; None where no scheduler has to choose one.
+        responses: For each GPU type what was recorded of the job's draw and of its limits; None where nothing was.
     """
 
     step_s: tuple[float, ...]
     logical_workers: int
+    determinism: Determinism | None = None
+    responses: tuple[LimitResponse | None, ...] = ()
+
+    def __hash__(self) -> int:
+        """Return the same as if it were worked out anew: plans are looked up by their demand all the time."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.step_s, self.logical_workers, self.determinism, self.responses))
 
     def only(self, gpu_type: int) -> Demand:
         """Return the same demand, restricted to one GPU type; always the same object."""
@@ -56,7 +71,7 @@ class Demand:
 @cache
 def _restricted(demand: Demand, gpu_type: int) -> Demand:
     times = (time_s if of == gpu_type else math.inf for of, time_s in enumerate(demand.step_s))
-    return Demand(tuple(times), demand.logical_workers)
+    return replace(demand, step_s=tuple(times))
 
 
 @dataclass(frozen=True)
@@ -68,12 +83,14 @@ class Plan:
         workers: Logical workers on the GPUs of each type, together; they add up to all of the job's.
         step_s: Seconds of a step, in which every logical worker advances by one micro-batch.
         limits_w: Power limit of the GPUs of each type, W; empty where none is set.
+        determinism: The level it runs at, from the first plan of a job to its last; None: at that of its step times.
     """
 
     gpus: Gpus
     workers: tuple[int, ...]
     step_s: float
     limits_w: tuple[float, ...] = ()
+    determinism: Determinism | None = None
 
     @property
     def size(self) -> int:
@@ -140,7 +157,8 @@ def best_plan(demand: Demand, gpus: Gpus) -> Plan | None:
             released = min(held[gpu_type], spare // capacity[gpu_type])
             held[gpu_type] -= released
             spare -= released * capacity[gpu_type]
-    return Plan(tuple(held), _placed(levels, held, level, spare), levels.step_s[level])
+    workers_of = _placed(levels, held, level, spare)
+    return Plan(tuple(held), workers_of, levels.step_s[level], determinism=demand.determinism)
 
 
 def _placed(levels: Levels, held: Sequence[int], level: int, spare: int) -> tuple[int, ...]:

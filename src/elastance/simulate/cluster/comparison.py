@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from elastance.catalog import Determinism
 from elastance.errors import InputError, UnknownNameError
 from elastance.scheduling import (
     PlanBook,
@@ -88,7 +89,18 @@ class ClusterPolicyResult:
         if cap is not None:
             over = self.over_cap_s(cap)
             values |= {"over_cap_s": over._asdict() if over_seeds else over.mean}
+        levels = [self._levels(history) for history in self.histories]
+        values |= {
+            "determinism": {level: Spread.of([of[level] for of in levels])._asdict() for level in levels[0]}
+            if over_seeds
+            else levels[0]
+        }
         return {"policy": self.policy, "seeds": list(self.seeds), **values}
+
+    @staticmethod
+    def _levels(history: ClusterHistory) -> dict[str, int]:
+        """Return how many jobs ran at each level of determinism."""
+        return {level.value: sum(job.determinism is level for job in history.jobs) for level in Determinism}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from elastance.catalog import Determinism
     from elastance.scheduling.plans import Gpus
     from elastance.scheduling.power import ClusterPower
 
@@ -55,6 +56,7 @@ class JobOutcome(NamedTuple):
         end_s: When it ended, s.
         restarts: How often its GPUs changed, or were given back to it, after the first start.
         alone_s: How long it would take alone, with one GPU of its preferred type per logical worker, s.
+        determinism: The level it ran at; None if its application has no price of D2.
     """
 
     name: str
@@ -63,6 +65,7 @@ class JobOutcome(NamedTuple):
     end_s: float
     restarts: int
     alone_s: float
+    determinism: Determinism | None = None
 
     @property
     def jct_s(self) -> float:

@@ -144,7 +144,8 @@ class PublishedClusterWorld:
             places = sum(count * of for count, of in zip(plan.gpus, plan.threads, strict=True))
             share = run.task.demand.logical_workers / places
             workers = [count * of * share for count, of in zip(plan.gpus, plan.threads, strict=True)]
-            power_w = self._power.training_power_w(gpus, workers, run.task.demand.step_s, plan.step_s)
+            demand = run.task.demand
+            power_w = self._power.of(demand).training_power_w(gpus, workers, demand.step_s, plan.step_s)
         steps = samples / run.task.total_batch
         self._phases.append(Phase(run.number, start_s, end_s, activity, gpus, useful, power_w, steps))
 
@@ -152,4 +153,7 @@ class PublishedClusterWorld:
 def _outcome(run: _Run) -> JobOutcome:
     assert run.end_s is not None
     task = run.task
-    return JobOutcome(task.name, task.submit_s, run.start_s, run.end_s, run.restarts, task.alone_s(RESCALE_S))
+    alone_s = task.alone_s(RESCALE_S)
+    return JobOutcome(
+        task.name, task.submit_s, run.start_s, run.end_s, run.restarts, alone_s, task.demand.determinism
+    )

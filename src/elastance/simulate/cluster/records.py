@@ -49,9 +49,20 @@ def write_records(comparison: ClusterComparison, directory: Path) -> tuple[Path,
     document, jobs, phases, timeline = (directory / name for name in FILES)
     with replacing(document) as temporary:
         temporary.write_text(json.dumps(comparison.to_json(), indent=2, allow_nan=False) + "\n", "utf-8")
-    header = ("policy", "seed", "job", "submit_s", "start_s", "end_s", "restarts", "alone_s")
+    header = ("policy", "seed", "job", "submit_s", "start_s", "end_s", "restarts", "alone_s", "determinism")
     _write_csv(jobs, header, _rows(comparison, _job_rows))
-    header = ("policy", "seed", "job", "start_s", "end_s", "activity", *_by_type(types), "power_w", "steps")
+    header = (
+        "policy",
+        "seed",
+        "job",
+        "start_s",
+        "end_s",
+        "activity",
+        *_by_type(types),
+        "power_w",
+        "steps",
+        "determinism",
+    )
     _write_csv(phases, header, _rows(comparison, _phase_rows))
     header = ("policy", "seed", "start_s", "end_s", *_by_type(types), "power_w", "idle_w")
     _write_csv(timeline, header, _rows(comparison, _timeline_rows))
@@ -75,10 +86,10 @@ def _job_rows(history: ClusterHistory) -> Iterator[tuple[Any, ...]]:
 
 def _phase_rows(history: ClusterHistory) -> Iterator[tuple[Any, ...]]:
     for phase in history.phases:
-        name = history.jobs[phase.job].name
+        job = history.jobs[phase.job]
         yield (
-            *(name, phase.start_s, phase.end_s, phase.activity.value),
-            *(*phase.gpus, *phase.useful, phase.power_w, phase.steps),
+            *(job.name, phase.start_s, phase.end_s, phase.activity.value),
+            *(*phase.gpus, *phase.useful, phase.power_w, phase.steps, job.determinism),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from elastance.catalog import D2_FACTORS, TIMED_AT_D2, Determinism, at_level
 from elastance.errors import InputError
 from elastance.scheduling import Demand, gang_plan
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from elastance.scheduling import Plan
     from elastance.traces import ClusterJob, StepTimes
 
 LARGEST_CLUSTER = 1_000_000
@@ -74,6 +76,7 @@ class ClusterTask:
         min_gpus: GPUs it waits for before it starts.
         steps: Steps to train.
         total_batch: Samples per step.
+        at_d1, at_d2: The demand under either level of determinism; None where `demand` is all that is known.
     """
 
     name: str
@@ -84,11 +87,23 @@ class ClusterTask:
     min_gpus: int
     steps: float
     total_batch: int
+    at_d1: Demand | None = None
+    at_d2: Demand | None = None
 
     @property
     def allowed(self) -> Demand:
-        """The demand on the types it may use."""
-        return self.demand if self.may_mix_types else self.demand.only(self.preferred)
+        """The demand on the types it may use: on several at D2 if it may mix them, else on the preferred one."""
+        return (self.at_d2 or self.demand) if self.may_mix_types else self.demand.only(self.preferred)
+
+    def demand_of(self, plan: Plan) -> Demand | None:
+        """Return the demand that a first plan binds the job to; None if it may not have such a plan."""
+        if plan.determinism is Determinism.D1:
+            held = [of for of, count in enumerate(plan.gpus) if count]
+            if self.at_d1 is None or len(held) != 1:
+                return None
+            return self.at_d1.only(held[0]) if self.may_mix_types or held[0] == self.preferred else None
+        demand = self.demand if plan.determinism is None else self.at_d2
+        return demand if demand is None or self.may_mix_types else demand.only(self.preferred)
 
     def alone_s(self, rescale_s: float) -> float:
         """Return how long it takes alone, with a GPU of its preferred type per logical worker, s."""
@@ -118,21 +133,46 @@ def make_tasks(
                 f"job {job.name} is larger than the cluster: it needs {job.min_gpus} GPUs, "
                 f"and there are {largest} that it may use"
             )
-        step_s = tuple(times.step_s(job.application, job.batch_size, gpu) for gpu in cluster.types)
-        demand = Demand(step_s, job.logical_workers)
+        demand, at_d1, at_d2 = (
+            of and demands.setdefault(of, of) for of in _demands(job, cluster.types, times)
+        )
+        assert demand is not None
         tasks.append(
             ClusterTask(
                 name=job.name,
                 submit_s=job.submit_s,
-                demand=demands.setdefault(demand, demand),
+                demand=demand,
                 preferred=preferred,
                 may_mix_types=job.may_mix_types,
                 min_gpus=job.min_gpus,
                 steps=job.steps,
                 total_batch=job.batch_size * job.logical_workers,
+                at_d1=at_d1,
+                at_d2=at_d2,
             )
         )
     return tuple(tasks)
+
+
+def _demands(
+    job: ClusterJob, types: Sequence[str], times: StepTimes
+) -> tuple[Demand, Demand | None, Demand | None]:
+    """Return the demand of a job at the level that its step times are of, at D1, and at D2."""
+    held_s = tuple(times.step_s(job.application, job.batch_size, gpu) for gpu in types)
+    if job.application not in D2_FACTORS:
+        return Demand(held_s, job.logical_workers), None, None
+    at_d1, at_d2 = (
+        Demand(
+            tuple(
+                at_level(job.application, gpu, step_s, level)
+                for gpu, step_s in zip(types, held_s, strict=True)
+            ),
+            job.logical_workers,
+            level,
+        )
+        for level in Determinism
+    )
+    return at_d2 if job.application in TIMED_AT_D2 else at_d1, at_d1, at_d2
 
 
 def require_gangs(tasks: Iterable[ClusterTask], cluster: ClusterShape, policy: str) -> None:

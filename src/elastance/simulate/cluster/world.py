@@ -17,7 +17,7 @@ from elastance.simulate.cluster.history import Activity, ClusterHistory, JobOutc
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from elastance.scheduling import Plan, PowerCap, Scheduler
+    from elastance.scheduling import Demand, Plan, PowerCap, Scheduler
     from elastance.scheduling.power import ClusterPower
     from elastance.simulate.cluster.tasks import ClusterShape, ClusterTask
 
@@ -36,6 +36,7 @@ class _Run:
     task: ClusterTask
     remaining_steps: float
     plan: Plan | None = None
+    demand: Demand | None = None  # what its first plan bound it to
     since_s: float = 0.0  # when it got the plan
     ready_s: float = 0.0  # when it began, or begins, to train under it
     step_s: float = math.inf  # what its steps take in truth
@@ -147,7 +148,8 @@ class ClusterWorld:
             self._close_phases(run, end_s)
             task = run.task
             self._outcomes[run.number] = JobOutcome(
-                task.name, task.submit_s, run.start_s, end_s, run.restarts, task.alone_s(self._rescale_s)
+                *(task.name, task.submit_s, run.start_s, end_s, run.restarts, task.alone_s(self._rescale_s)),
+                run.demand and run.demand.determinism,
             )
             del self._active[task.name], self._running[task.name]
 
@@ -184,6 +186,9 @@ class ClusterWorld:
             plan,
             plan is not None and now_s < run.ready_s,
             None if plan is None else run.step_s,
+            task.at_d1,
+            task.at_d2,
+            run.demand,
         )
         if plan is None:
             run.seen_waiting = seen
@@ -203,7 +208,7 @@ class ClusterWorld:
             self._close_phases(run, now_s)
         if plan is not None:
             if math.isnan(run.start_s):
-                run.start_s = now_s
+                run.start_s, run.demand = now_s, run.task.demand_of(plan)
             else:
                 run.restarts += 1
             run.since_s, run.ready_s = now_s, now_s + self._rescale_s
@@ -228,8 +233,9 @@ class ClusterWorld:
         if now_s > ready_s:
             # A job that ends has trained all its steps, whatever the rounding of its time says.
             trained = run.remaining_steps if now_s == run.end_s else (now_s - ready_s) / run.step_s
-            power_w = self._power.training_power_w(
-                plan.gpus, plan.workers, run.task.demand.step_s, run.step_s, plan.limits_w
+            assert run.demand is not None
+            power_w = self._power.of(run.demand).training_power_w(
+                plan.gpus, plan.workers, run.demand.step_s, run.step_s, plan.limits_w
             )
             self._phases.append(
                 Phase(run.number, ready_s, now_s, Activity.TRAINING, plan.gpus, plan.gpus, power_w, trained)
@@ -259,20 +265,35 @@ class ClusterWorld:
         for name, plan in allocation.items():
             if name not in self._active:
                 raise PolicyError(f"the scheduler gave GPUs to {name}, which is not a job that could run now")
-            task = self._active[name].task
-            if plan is not self._active[name].plan and not _is_plan_of(task, plan, self._power):
-                workers = task.demand.logical_workers
-                raise PolicyError(
-                    f"the scheduler's plan for {name} does not place its {workers} logical workers on GPUs it may use"
-                )
+            run = self._active[name]
+            if plan is not run.plan:
+                _check_plan(run, plan, self._power)
             taken = [held + count for held, count in zip(taken, plan.gpus, strict=True)]
         if any(held > there for held, there in zip(taken, self._cluster.counts, strict=True)):
             raise PolicyError(f"the scheduler gave away {taken} GPUs of {list(self._cluster.counts)}")
 
 
-def _is_plan_of(task: ClusterTask, plan: Plan, power: ClusterPower) -> bool:
+def _check_plan(run: _Run, plan: Plan, power: ClusterPower) -> None:
+    """Refuse a plan at another level of determinism than before, or one that cannot be carried out.
+
+    Raises:
+        PolicyError: It is such a plan.
+    """
+    if run.demand is not None and run.demand.determinism is not plan.determinism:
+        raise PolicyError(
+            f"the scheduler's plan for {run.task.name} is at {plan.determinism}, it began at {run.demand.determinism}"
+        )
+    demand = run.task.demand_of(plan) if run.demand is None else run.demand
+    if demand is None or not _is_plan_of(demand, plan, power):
+        workers = run.task.demand.logical_workers
+        raise PolicyError(
+            f"the scheduler's plan for {run.task.name} does not place its {workers} logical workers "
+            "on GPUs it may use"
+        )
+
+
+def _is_plan_of(demand: Demand, plan: Plan, power: ClusterPower) -> bool:
     """Whether a plan places all logical workers on GPUs the job may use, and says truly how long its steps take."""
-    demand = task.demand if task.may_mix_types else task.demand.only(task.preferred)
     usable = demand.usable
     return (
         sum(plan.workers) == demand.logical_workers
@@ -280,5 +301,5 @@ def _is_plan_of(task: ClusterTask, plan: Plan, power: ClusterPower) -> bool:
             (gpus == workers == 0) or (of in usable and gpus > 0 and workers > 0)
             for of, (gpus, workers) in enumerate(zip(plan.gpus, plan.workers, strict=True))
         )
-        and plan.step_s == foreseen_step_s(task.demand, plan, power)
+        and plan.step_s == foreseen_step_s(demand, plan, power)
     )
