@@ -54,9 +54,12 @@ def d2_factor(application: str, gpu: str) -> float:
     return 1.0 if of_gpu is None else of_gpu.get(gpu, max(of_gpu.values()))
 
 
-def at_level(application: str, gpu: str, step_s: float, level: Determinism) -> float:
-    """Return the step time under a level, from one as step times hold it, s."""
-    held = Determinism.D2 if application in TIMED_AT_D2 else Determinism.D1
+def at_level(
+    application: str, gpu: str, step_s: float, level: Determinism, held: Determinism | None = None
+) -> float:
+    """Return the step time under a level, s, from one at the level `held`; by default as step times hold it."""
+    if held is None:
+        held = Determinism.D2 if application in TIMED_AT_D2 else Determinism.D1
     if level is held:
         return step_s
     factor = d2_factor(application, gpu)

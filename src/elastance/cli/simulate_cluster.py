@@ -30,6 +30,14 @@ _Traces = Annotated[
         help="Folder that holds step_times.json.", show_default="$ELASTANCE_TRACES, else fitted models"
     ),
 ]
+_Profiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Folder or split profile that `elastance profile` wrote: step times, draw and power limits of one "
+        "application on one GPU type, instead of the assumed ones. APPLICATION=DIR says whose. May be repeated.",
+        show_default="none",
+    ),
+]
 _Interval = Annotated[float, typer.Option(help="Seconds after which the scheduler is asked at the latest.")]
 _Seeds = Annotated[
     str | None,
@@ -62,6 +70,7 @@ def cluster(
     cluster: _Cluster = "v100=32,p100=16,t4=16",
     policy: _Policy = None,
     traces: _Traces = None,
+    profiles: _Profiles = None,
     interval: _Interval = 60.0,
     seeds: _Seeds = None,
     power_cap: _PowerCap = None,
@@ -83,6 +92,7 @@ def cluster(
       elastance simulate cluster jobs.csv --cluster v100=16,t4=64 --policy fifo-backfill,srtf,easyscale-heter
       elastance simulate cluster jobs.csv --seeds 0:30 --plot pictures --output records
       elastance simulate cluster jobs.csv --policy easyscale-heter,energy-elastic --power-cap 8kW
+      elastance simulate cluster jobs.csv --profiles bert=profiled/bert-v100 --profiles bert=profiled/bert-t4
       elastance simulate cluster workload.csv --traces easyscale --compat --interval 60 --json
     """  # noqa: D301
     from elastance.cli import output as out
@@ -104,6 +114,7 @@ def cluster(
             compat=compat,
             power_cap=power_cap,
             eta=eta_knob,
+            profiles=profiles or (),
             on_progress=on_progress,
         )
     written = () if output is None else write_records(comparison, output)
@@ -138,7 +149,7 @@ def _print_table(comparison: ClusterComparison) -> None:
     mode = "replaying the published simulator" if comparison.compat else "event by event"
     output.say(
         f"{comparison.workload}\n{seeds} seed(s), {mode}, interval {comparison.interval_s:g} s\n"
-        f"facts: {comparison.step_times}; power: assumed, by GPU type\n",
+        f"facts: {comparison.step_times}; power: assumed, by GPU type{_profiled(comparison)}\n",
         style="dim",
     )
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -170,6 +181,17 @@ def _print_table(comparison: ClusterComparison) -> None:
     )
     for line in comparison.workload.irregularities:
         output.say(f"{comparison.workload.path.name}: {line}", style="yellow")
+
+
+def _profiled(comparison: ClusterComparison) -> str:
+    """Say what was recorded instead, and where."""
+    if not comparison.profiles:
+        return ""
+    of = (
+        f"{profile.application} on {profile.gpu} ({profile.provenance}: {profile.profile.path})"
+        for profile in comparison.profiles
+    )
+    return f"\nbut step times, power and limits from profiles: {', '.join(of)}"
 
 
 def _cells(result: ClusterPolicyResult, comparison: ClusterComparison) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from elastance.scheduling.registry import (
     find_scheduler,
     registered_schedulers,
 )
+from elastance.scheduling.responses import LimitResponse
 
 __all__ = [
     "ClusterPower",
@@ -36,6 +37,7 @@ __all__ = [
     "Holding",
     "JobState",
     "LimitBook",
+    "LimitResponse",
     "LimitedPlan",
     "Plan",
     "PlanBook",

@@ -7,8 +7,8 @@ counted; from then on they grow as under EasyScale. Every plan then gets power l
 
 Eta-cost (Zeus, NSDI'23, Eq. 2) is ``eta * energy + (1 - eta) * power * time``. At a start, power is what the job
 draws with a GPU per logical worker. For limits it is the geometric mean of what the job draws without any, which
-alone would slow all jobs alike, and of what jobs draw on average, which alone would value a second of every job alike,
-as the mean completion time does. A second costs the more, the more jobs wait for the GPUs that are held.
+alone would slow all jobs alike, and of what jobs draw on average, which alone would value a second of every job
+alike, as the mean completion time does. A second costs the more, the more jobs wait for the GPUs that are held.
 
 A job that may mix types starts either at D2, on any of them, or at D1, on one that it never leaves: whichever has the
 lower eta-cost, on what is free and on an even share of the cluster, which it may grow to. D1 is its level to the end.

@@ -1,5 +1,6 @@
 """Facts from files or models: schemas, validation, sources, and the join that a simulated world runs on."""
 
+from elastance.traces.application_profiles import ApplicationProfile, read_application_profiles
 from elastance.traces.checks import Issue, Severity, find_issues
 from elastance.traces.cluster import ClusterJob, ClusterWorkload, read_cluster
 from elastance.traces.drift import DriftTrace, read_drift
@@ -28,6 +29,7 @@ __all__ = [
     "SCHEMAS",
     "SYNTHETIC_PREFIX",
     "TRAIN",
+    "ApplicationProfile",
     "BuiltinSource",
     "ClusterJob",
     "ClusterWorkload",
@@ -57,6 +59,7 @@ __all__ = [
     "join",
     "profile_of_trace",
     "profile_warnings",
+    "read_application_profiles",
     "read_cluster",
     "read_drift",
     "read_groups",

@@ -24,6 +24,7 @@ from elastance.scheduling import (
 )
 from elastance.scheduling.power import ClusterPower
 from elastance.simulate.cluster.caps import over_cap_s, parse_power_cap, require_knobs
+from elastance.simulate.cluster.facts import facts_of
 from elastance.simulate.cluster.measures import ClusterMeasures, spread_json
 from elastance.simulate.cluster.published import PublishedClusterWorld
 from elastance.simulate.cluster.tasks import ClusterShape, dealt_anew, make_tasks, require_gangs
@@ -31,14 +32,14 @@ from elastance.simulate.cluster.timeline import Timeline
 from elastance.simulate.cluster.world import INTERVAL_S, RESCALE_S, ClusterWorld
 from elastance.simulate.inputs import checked_seeds
 from elastance.simulate.measures import Spread
-from elastance.traces import find_step_times, read_cluster
+from elastance.traces import find_step_times, read_application_profiles, read_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from elastance.simulate.cluster.history import ClusterHistory
     from elastance.simulate.cluster.tasks import ClusterTask
-    from elastance.traces import ClusterWorkload, StepTimes
+    from elastance.traces import ApplicationProfile, ClusterWorkload, StepTimes
 
 PUBLISHED_CLUSTER = "v100=32,p100=16,t4=16"
 """The cluster of EasyScale's trace experiment."""
@@ -118,6 +119,7 @@ class ClusterComparison:
         policies: One result per policy, in the order they were named.
         cap: What the cluster might draw; None without bound.
         eta: Eta knob of the policies that have one; None for their own.
+        profiles: What the user recorded of applications; goes before step times and assumptions.
     """
 
     workload: ClusterWorkload
@@ -130,6 +132,7 @@ class ClusterComparison:
     policies: tuple[ClusterPolicyResult, ...]
     cap: PowerCap | None = None
     eta: float | None = None
+    profiles: tuple[ApplicationProfile, ...] = ()
 
     def __getitem__(self, policy: str) -> ClusterPolicyResult:
         for result in self.policies:
@@ -149,6 +152,10 @@ class ClusterComparison:
             },
             "cluster": dict(zip(self.cluster.types, self.cluster.counts, strict=True)),
             "step_times": self.step_times.source.to_json(),
+            "profiles": [profile.to_json() for profile in self.profiles],
+            "facts": facts_of(self.step_times, self.profiles).describe(
+                self.workload.jobs, self.cluster.types
+            ),
             "power": {
                 "provenance": "model",
                 "idle_w": dict(zip(self.cluster.types, self.power.idle_w, strict=True)),
@@ -178,6 +185,7 @@ def simulate_cluster(
     compat: bool = False,
     power_cap: str | float | PowerCap | None = None,
     eta: float | None = None,
+    profiles: Sequence[Path | str] = (),
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ClusterComparison:
     """Simulate the jobs of a cluster under several schedulers and compare them.
@@ -194,6 +202,8 @@ def simulate_cluster(
         power_cap: What the cluster may draw, as in `parse_power_cap`. Policies that know of no cap ignore it, and the
             result says for how long they were above it.
         eta: Eta knob of the policies that have one, between time (0) and energy (1).
+        profiles: What `elastance profile` wrote, as in `read_application_profiles`; goes before step times and
+            assumptions.
         on_progress: Called with how many jobs, of how many, have ended in all simulations.
 
     Raises:
@@ -211,7 +221,8 @@ def simulate_cluster(
     times = (
         find_step_times(Path(traces)) if isinstance(traces, str | PathLike) else traces or find_step_times()
     )
-    tasks = make_tasks(jobs.jobs, shape, times)
+    recorded = _profiles(profiles, jobs, compat=compat)
+    tasks = make_tasks(jobs.jobs, shape, times, recorded)
     for name in names:
         if compat or find_scheduler(name).gang:
             require_gangs(tasks, shape, name)
@@ -245,8 +256,29 @@ def simulate_cluster(
         measures = tuple(map(ClusterMeasures.of, histories))
         results.append(ClusterPolicyResult(name, tuple(chosen), tuple(histories), measures, tuple(took_s)))
     return ClusterComparison(
-        jobs, shape, power, times, interval_s, compat, seeds is not None, tuple(results), cap, eta
+        jobs, shape, power, times, interval_s, compat, seeds is not None, tuple(results), cap, eta, recorded
     )
+
+
+def _profiles(
+    named: Sequence[Path | str], workload: ClusterWorkload, *, compat: bool
+) -> tuple[ApplicationProfile, ...]:
+    """Read profiles, and refuse what would not be used.
+
+    Raises:
+        InputError: One is of an application that no job trains, or the published simulator is replayed.
+    """
+    if named and compat:
+        raise InputError("profiles: the published simulator is replayed with step times alone")
+    profiles = read_application_profiles(named)
+    trained = sorted({job.application for job in workload.jobs})
+    for profile in profiles:
+        if profile.application not in trained:
+            raise InputError(
+                f"{profile.profile.path} is of {profile.application}, which no job trains; they train "
+                f"{', '.join(trained)}: name one of these, as in --profiles {trained[0]}=DIR"
+            )
+    return profiles
 
 
 def _checked_names(policies: Sequence[str] | None, *, compat: bool) -> tuple[str, ...]:

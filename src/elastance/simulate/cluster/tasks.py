@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from elastance.catalog import D2_FACTORS, TIMED_AT_D2, Determinism, at_level
+from elastance.catalog import Determinism
 from elastance.errors import InputError
-from elastance.scheduling import Demand, gang_plan
+from elastance.scheduling import gang_plan
+from elastance.simulate.cluster.facts import facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import numpy as np
 
-    from elastance.scheduling import Plan
-    from elastance.traces import ClusterJob, StepTimes
+    from elastance.scheduling import Demand, Plan
+    from elastance.traces import ApplicationProfile, ClusterJob, StepTimes
 
 LARGEST_CLUSTER = 1_000_000
 """More GPUs of a type are taken for a slip of the keyboard."""
@@ -111,15 +112,26 @@ class ClusterTask:
 
 
 def make_tasks(
-    jobs: Iterable[ClusterJob], cluster: ClusterShape, times: StepTimes
+    jobs: Iterable[ClusterJob],
+    cluster: ClusterShape,
+    times: StepTimes,
+    profiles: Sequence[ApplicationProfile] = (),
 ) -> tuple[ClusterTask, ...]:
-    """Look up the step times of every job.
+    """Look up the step times of every job, and what was recorded of its draw and of power limits.
+
+    Args:
+        jobs: The jobs.
+        cluster: The GPUs.
+        times: Step times of what no profile is of.
+        profiles: What was recorded; a script runs as it is, so its times are taken to be those under D1.
 
     Raises:
-        InputError: A job prefers a GPU type that the cluster has not got, or needs more GPUs than there are.
+        InputError: A job prefers a GPU type that the cluster has not got, or needs more GPUs than there are, or its
+            batch size is beyond its profile.
         UnknownNameError: There are no step times of a job's application, or on a GPU type of the cluster.
     """
     tasks: list[ClusterTask] = []
+    facts = facts_of(times, profiles)
     demands: dict[Demand, Demand] = {}  # equal jobs share one, and with it what is worked out once
     for job in jobs:
         if job.preferred_gpu not in cluster.types:
@@ -133,9 +145,7 @@ def make_tasks(
                 f"job {job.name} is larger than the cluster: it needs {job.min_gpus} GPUs, "
                 f"and there are {largest} that it may use"
             )
-        demand, at_d1, at_d2 = (
-            of and demands.setdefault(of, of) for of in _demands(job, cluster.types, times)
-        )
+        demand, at_d1, at_d2 = (of and demands.setdefault(of, of) for of in facts.demands(job, cluster.types))
         assert demand is not None
         tasks.append(
             ClusterTask(
@@ -152,27 +162,6 @@ def make_tasks(
             )
         )
     return tuple(tasks)
-
-
-def _demands(
-    job: ClusterJob, types: Sequence[str], times: StepTimes
-) -> tuple[Demand, Demand | None, Demand | None]:
-    """Return the demand of a job at the level that its step times are of, at D1, and at D2."""
-    held_s = tuple(times.step_s(job.application, job.batch_size, gpu) for gpu in types)
-    if job.application not in D2_FACTORS:
-        return Demand(held_s, job.logical_workers), None, None
-    at_d1, at_d2 = (
-        Demand(
-            tuple(
-                at_level(job.application, gpu, step_s, level)
-                for gpu, step_s in zip(types, held_s, strict=True)
-            ),
-            job.logical_workers,
-            level,
-        )
-        for level in Determinism
-    )
-    return at_d2 if job.application in TIMED_AT_D2 else at_d1, at_d1, at_d2
 
 
 def require_gangs(tasks: Iterable[ClusterTask], cluster: ClusterShape, policy: str) -> None:
