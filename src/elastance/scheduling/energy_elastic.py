@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import product
+from itertools import combinations
 from operator import mul
 from typing import TYPE_CHECKING
 
@@ -145,12 +145,17 @@ class _EtaRound(Round):
     def _cheapest(self, job: JobState, demand: Demand, gpus: Sequence[int]) -> tuple[float, Plan] | None:
         """Return the plan of the least eta-cost on some types of the given GPUs, after its cost; None without any."""
         best: tuple[float, Plan] | None = None
-        for kept in product((0, 1), repeat=len(gpus)):
-            some = tuple(count * keep for count, keep in zip(gpus, kept, strict=True))
-            if sum(some) < job.min_gpus:
-                continue
-            plan = self.state.book.plan(demand, some)
-            if plan is not None:
+        there = [of for of in sorted(demand.usable) if gpus[of]]
+        for count in range(1, len(there) + 1):
+            for kept in combinations(there, count):
+                if sum(gpus[of] for of in kept) < job.min_gpus:
+                    continue
+                # More GPUs of a type than logical workers are of no use.
+                some = [0] * len(gpus)
+                for of in kept:
+                    some[of] = min(gpus[of], demand.logical_workers)
+                plan = self.state.book.plan(demand, tuple(some))
+                assert plan is not None
                 cost = self._cost_j(job, demand, plan)
                 if best is None or cost < best[0]:
                     best = cost, plan
