@@ -1,9 +1,12 @@
 """Small made-up jobs on small made-up clusters, and strategies that draw random ones."""
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
+from elastance.catalog import Determinism
 from elastance.scheduling import ClusterPower, ClusterState, Demand, JobState, Plan, PlanBook, PowerCap
-from elastance.simulate.cluster import ClusterShape, ClusterTask
+from elastance.simulate.cluster import Activity, ClusterHistory, ClusterShape, ClusterTask, JobOutcome, Phase
 
 TYPES = ("v100", "p100", "t4")
 
@@ -59,6 +62,21 @@ def make_task(
     )
 
 
+def make_history() -> ClusterHistory:
+    """Two jobs on two V100 and one T4: one restarts, trains and ends; the other trains meanwhile."""
+    power = ClusterPower((40.0, 10.0), (300.0, 70.0))
+    phases = (
+        Phase(0, 10.0, 30.0, Activity.RESTARTING, (2, 0), (0, 0), 80.0, 0.0),
+        Phase(0, 30.0, 50.0, Activity.TRAINING, (2, 0), (2, 0), 500.0, 20.0),
+        Phase(1, 20.0, 60.0, Activity.TRAINING, (0, 1), (0, 1), 70.0, 5.0),
+    )
+    jobs = (
+        JobOutcome("a", 5.0, 10.0, 50.0, 1, 20.0),
+        JobOutcome("b", 20.0, 20.0, 60.0, 0, 80.0, Determinism.D1),
+    )
+    return ClusterHistory(("v100", "t4"), (2, 1), power, jobs, phases, 60.0, 4)
+
+
 @st.composite
 def clusters_and_tasks(draw: st.DrawFn) -> tuple[ClusterShape, list[ClusterTask]]:
     """A cluster of one to three types, and jobs that a gang scheduler could run on it too."""
@@ -82,3 +100,18 @@ def clusters_and_tasks(draw: st.DrawFn) -> tuple[ClusterShape, list[ClusterTask]
             )
         )
     return shape, tasks
+
+
+@st.composite
+def clusters_and_priced_tasks(draw: st.DrawFn) -> tuple[ClusterShape, list[ClusterTask]]:
+    """The same, with a price of D2 for most jobs."""
+    shape, tasks = draw(clusters_and_tasks())
+    priced: list[ClusterTask] = []
+    for task in tasks:
+        d1, workers = task.demand.step_s, task.demand.logical_workers
+        factor = draw(st.sampled_from([1.0, 0.97, 1.05, 1.3, 3.0]))
+        at_d1 = Demand(d1, workers, Determinism.D1)
+        at_d2 = Demand(tuple(factor * time_s for time_s in d1), workers, Determinism.D2)
+        held = draw(st.sampled_from([at_d1, at_d2, None]))
+        priced.append(task if held is None else replace(task, demand=held, at_d1=at_d1, at_d2=at_d2))
+    return shape, priced

@@ -2,8 +2,9 @@ import json
 
 import pytest
 
+from elastance.catalog import Determinism
 from elastance.errors import InputError
-from elastance.scheduling import EnergyElastic, Plan, PowerCap
+from elastance.scheduling import Demand, EnergyElastic, JobState, Plan, PowerCap
 from made_up_cluster import make_job, make_state
 
 
@@ -76,3 +77,45 @@ def test_a_cap_that_undoes_a_fallback_gives_no_gpu_twice() -> None:
     idle_w = 2 * 40.0 + 2 * 30.0
     capped = scheduler.allocate(make_state(jobs, (2, 2), cap=PowerCap.constant(idle_w + 450.0)))
     assert sum(plan.gpus[0] for plan in capped.values()) <= 2
+
+
+def priced(name: str, *, d2_factor: float, **options) -> JobState:
+    job = make_job(name, **options)
+    times, workers = job.demand.step_s, job.demand.logical_workers
+    at_d2 = Demand(tuple(d2_factor * time_s for time_s in times), workers, Determinism.D2)
+    return job._replace(demand=at_d2, at_d1=Demand(times, workers, Determinism.D1), at_d2=at_d2)
+
+
+@pytest.mark.parametrize(
+    ("d2_factor", "level"), [(1.0, Determinism.D2), (0.9, Determinism.D2), (2.0, Determinism.D1)]
+)
+def test_the_price_of_d2_decides_whether_types_mix(d2_factor: float, level: Determinism) -> None:
+    job = priced("a", d2_factor=d2_factor, workers=32)
+    plan = EnergyElastic(0.0).allocate(make_state([job]))["a"]
+    assert plan.determinism is level
+    assert (sum(count > 0 for count in plan.gpus) > 1) == (level is Determinism.D2)
+
+
+def test_a_job_at_d1_grows_on_its_type_alone() -> None:
+    job = priced("a", d2_factor=2.0, workers=8)
+    began = EnergyElastic(0.0).allocate(make_state([job], (1, 0, 0)))["a"]
+    assert began.determinism is Determinism.D1
+    assert job.at_d1 is not None
+    running = job._replace(
+        plan=began, pinned=job.at_d1.only(0), measured_step_s=began.step_s, remaining_steps=1e5
+    )
+    grown = EnergyElastic(0.0).allocate(make_state([running], (2, 9, 9)))["a"]
+    assert grown.gpus == (2, 0, 0)
+    paused = running._replace(plan=None, measured_step_s=None)
+    assert EnergyElastic(0.0).allocate(make_state([paused], (0, 9, 9))) == {}
+
+
+def test_limits_are_loosened_while_others_wait() -> None:
+    def limit_w(waiting: int) -> float:
+        running = make_job("a", workers=4, may_mix=False, plan=Plan((4, 0, 0), (4, 0, 0), 1.0), steps=1e4)
+        jobs = [running, *(make_job(f"b{number}", may_mix=False) for number in range(waiting))]
+        return EnergyElastic(0.7).allocate(make_state(jobs, (4, 0, 0)))["a"].limits_w[0]
+
+    limits_w = [limit_w(waiting) for waiting in (0, 1, 3, 9)]
+    assert limits_w == sorted(limits_w)
+    assert limits_w[0] < limits_w[-1]

@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from elastance.catalog import Determinism
 from elastance.errors import InputError
 from elastance.scheduling import EasyScaleHeter, EnergyElastic, Plan, PowerCap
 from elastance.simulate.cluster import (
     Activity,
+    ClusterHistory,
     ClusterPower,
     ClusterShape,
     ClusterTask,
@@ -17,7 +19,7 @@ from elastance.simulate.cluster import (
     over_cap_s,
     parse_power_cap,
 )
-from made_up_cluster import clusters_and_tasks, make_task
+from made_up_cluster import clusters_and_priced_tasks, make_task
 
 
 @st.composite
@@ -37,7 +39,7 @@ def caps_over_time(draw: st.DrawFn, shape: ClusterShape, power: ClusterPower, mi
 @given(st.data())
 @settings(max_examples=150)
 def test_a_cap_is_never_exceeded_and_every_job_ends(data: st.DataObject) -> None:
-    shape, tasks = data.draw(clusters_and_tasks())
+    shape, tasks = data.draw(clusters_and_priced_tasks())
     power = ClusterPower.assumed(shape.types)
     cap = data.draw(caps_over_time(shape, power, max(task.min_gpus for task in tasks)))
     eta = data.draw(st.floats(0.0, 1.0))
@@ -58,7 +60,25 @@ def test_a_cap_is_never_exceeded_and_every_job_ends(data: st.DataObject) -> None
     assert over_cap_s(Timeline.of(history), cap) == 0.0
     steps = [sum(phase.steps for phase in history.phases if phase.job == of) for of in range(len(tasks))]
     assert steps == pytest.approx([task.steps for task in tasks])
+    check_levels(history, tasks)
     assert run() == history
+
+
+def check_levels(history: ClusterHistory, tasks: list[ClusterTask]) -> None:
+    """A job at D1 stays on one type, and only one that may mix at D2 is on several, or moves."""
+    for number, (job, task) in enumerate(zip(history.jobs, tasks, strict=True)):
+        held = {
+            of
+            for phase in history.phases
+            if phase.job == number
+            for of, count in enumerate(phase.gpus)
+            if count
+        }
+        assert (job.determinism is None) == (task.at_d1 is None)
+        if job.determinism is Determinism.D1 or not task.may_mix_types:
+            assert len(held) == 1
+        if not task.may_mix_types:
+            assert held == {task.preferred}
 
 
 def run(tasks: list[ClusterTask], cap: PowerCap | None, scheduler: object = None):

@@ -26,7 +26,7 @@ from elastance.simulate.cluster import (
     PublishedClusterWorld,
     Timeline,
 )
-from made_up_cluster import clusters_and_tasks
+from made_up_cluster import clusters_and_priced_tasks, clusters_and_tasks
 
 NAMES = [info.name for info in registered_schedulers()]
 PUBLISHED = ("yarn-cs", "easyscale-homo", "easyscale-heter")
@@ -84,7 +84,7 @@ def check(history: ClusterHistory, tasks: list[ClusterTask]) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@given(clusters_and_tasks())
+@given(clusters_and_priced_tasks())
 @settings(max_examples=25)
 def test_normal_mode(name: str, cluster_and_tasks: tuple[ClusterShape, list[ClusterTask]]) -> None:
     shape, tasks = cluster_and_tasks
