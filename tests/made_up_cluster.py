@@ -1,6 +1,9 @@
 """Small made-up jobs on small made-up clusters, and strategies that draw random ones."""
 
+import hashlib
+import json
 from dataclasses import replace
+from pathlib import Path
 
 from hypothesis import strategies as st
 
@@ -115,3 +118,31 @@ def clusters_and_priced_tasks(draw: st.DrawFn) -> tuple[ClusterShape, list[Clust
         held = draw(st.sampled_from([at_d1, at_d2, None]))
         priced.append(task if held is None else replace(task, demand=held, at_d1=at_d1, at_d2=at_d2))
     return shape, priced
+
+
+def write_profile(directory: Path, gpu: str = "v100", *, synthetic: bool = False, gpus: int = 1) -> Path:
+    """What `elastance profile` writes: 1000 steps, batch sizes 8 and 16, limits of 250 and 150 W."""
+    directory.mkdir()
+    windows = {
+        "8": [
+            {"power_limit": 250, "time": 400.0, "energy": 8e4},
+            {"power_limit": 150, "time": 500.0, "energy": 7e4},
+        ],
+        "16": [
+            {"power_limit": 250, "time": 800.0, "energy": 1.92e5},
+            {"power_limit": 150, "time": 1000.0, "energy": 1.45e5},
+        ],
+    }
+    text = json.dumps(windows)
+    manifest = {
+        "made_by": "elastance profile",
+        "synthetic": synthetic,
+        "gpu": {"name": gpu, "file_name": gpu, "count": gpus},
+        "job": {"dataset": "d", "network": "train", "optimizer": "o"},
+        "split_steps": 1000 if gpus == 1 else None,
+        "files": {f"{gpu}.json": hashlib.sha256(text.encode()).hexdigest()},
+    }
+    (directory / "manifest.json").write_text(json.dumps(manifest))
+    if gpus == 1:
+        (directory / f"{gpu}.json").write_text(text)
+    return directory

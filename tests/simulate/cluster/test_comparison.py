@@ -8,6 +8,7 @@ import pytest
 
 from elastance.errors import InputError, TraceError, UnknownNameError
 from elastance.simulate.cluster import ClusterComparison, simulate_cluster
+from made_up_cluster import write_profile
 
 JOBS = "\n".join(
     [
@@ -139,3 +140,18 @@ def test_an_application_without_step_times(tmp_path: Path) -> None:
         simulate_cluster(path)
     with pytest.raises(TraceError, match="no such file"):
         simulate_cluster(tmp_path / "none.csv")
+
+
+def test_profiles_change_energy_and_are_named(jobs: Path, tmp_path: Path) -> None:
+    before = simulate_cluster(jobs, policies=["fifo", "energy-elastic"])
+    directory = write_profile(tmp_path / "bert")
+    found = simulate_cluster(jobs, policies=["fifo", "energy-elastic"], profiles=[f"bert={directory}"])
+    assert found["fifo"].measures[0].energy_j < before["fifo"].measures[0].energy_j  # 200 W, not 300
+    document = found.to_json()
+    assert [profile["application"] for profile in document["profiles"]] == ["bert"]
+    assert document["facts"][0]["power"] == "recorded"
+    assert sum(document["policies"][1]["determinism"].values()) == 3
+    with pytest.raises(InputError, match="is of train, which no job trains"):
+        simulate_cluster(jobs, profiles=[directory])
+    with pytest.raises(InputError, match="replayed with step times alone"):
+        simulate_cluster(jobs, profiles=[f"bert={directory}"], compat=True)
