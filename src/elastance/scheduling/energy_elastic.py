@@ -59,9 +59,9 @@ class EnergyElastic(EasyScaleHeter):
             raise InputError(f"eta knob {eta:g} is not between 0 (time only) and 1 (energy only)")
         self.eta = eta
         self._limits: LimitBook | None = None  # remembered, no state
-        self._delayed_w: list[
-            float
-        ] = []  # what a second costs the jobs that wait for each type, per GPU; of one call
+        # Of one call: what running jobs draw on average, and what a second costs those that wait, per GPU of each type.
+        self._typical_w = 0.0
+        self._delayed_w: list[float] = []
 
     def allocate(self, state: ClusterState) -> Allocation:
         """Start, grow, limit; then keep the cap."""
@@ -99,9 +99,8 @@ class _EtaRound(Round):
     def __init__(self, scheduler: EnergyElastic, state: ClusterState) -> None:
         super().__init__(scheduler, state)
         self._eta = scheduler.eta
-        self._competing = [0.0] * len(
-            state.shape
-        )  # jobs for each type; one that may use several counts in parts
+        # Jobs for each type; one that may use several counts in parts.
+        self._competing = [0.0] * len(state.shape)
         for job in state.jobs:
             self._compete(job, +1)
 
