@@ -133,28 +133,19 @@ def _largest(
     """Take GPUs from a plan, one by one where that lengthens a step least, until it keeps the budget."""
     demand = job.demand_of(plan)
     bare = state.book.plan(demand, plan.gpus)
+    of_one_w = state.power.of(demand).least_excess_w
     while bare is not None:
-        found = limiter.limited(job, bare, state)
-        if found.least_w <= budget_w:
-            return found
+        if math.fsum(map(mul, bare.gpus, of_one_w)) <= budget_w:
+            return limiter.limited(job, bare, state)
         smaller = [state.book.without(demand, bare, of) for of, count in enumerate(bare.gpus) if count]
         possible = [of for of in smaller if of is not None and of.size >= job.min_gpus]
         bare = min(possible, key=lambda of: of.step_s, default=None)
     return None
 
 
-def _least_excess_w(demand: Demand, power: ClusterPower) -> list[float]:
-    """Return what a GPU of each type draws beyond its idle power at most, under the tightest limit, W."""
-    of_job = power.of(demand)
-    return [
-        max(limit_w, drawn_w[limit_w]) - idle_w
-        for limit_w, drawn_w, idle_w in zip(of_job.tightest_w, of_job.drawn_w, of_job.idle_w, strict=True)
-    ]
-
-
 def frugal_plan(demand: Demand, min_gpus: int, book: PlanBook, power: ClusterPower) -> Plan | None:
     """Return the plan on the GPUs a job waits for that draw least, the whole cluster being free."""
-    lowest_w = _least_excess_w(demand, power)
+    lowest_w = power.of(demand).least_excess_w
     gpus, wanted = [0] * len(book.shape), min_gpus
     for of in sorted(demand.usable, key=lambda of: lowest_w[of]):
         gpus[of] = min(wanted, book.shape[of])
@@ -167,7 +158,7 @@ def _needed_w(demand: Demand, min_gpus: int, book: PlanBook, power: ClusterPower
     plan = frugal_plan(demand, min_gpus, book, power)
     if plan is None:
         return math.inf
-    return math.fsum(map(mul, plan.gpus, _least_excess_w(demand, power)))
+    return math.fsum(map(mul, plan.gpus, power.of(demand).least_excess_w))
 
 
 def could_run(demand: Demand, min_gpus: int, state: ClusterState) -> bool:

@@ -59,7 +59,7 @@ class EnergyElastic(EasyScaleHeter):
             raise InputError(f"eta knob {eta:g} is not between 0 (time only) and 1 (energy only)")
         self.eta = eta
         self._limits: LimitBook | None = None  # remembered, no state
-        # Of one call: what running jobs draw on average, and what a second costs those that wait, per GPU of each type.
+        # Of one call: what running jobs draw on average; what a second costs those that wait, per GPU of each type.
         self._typical_w = 0.0
         self._delayed_w: list[float] = []
 

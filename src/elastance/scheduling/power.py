@@ -89,6 +89,14 @@ class ClusterPower:
             for limits, drawn_w in zip(self.slowdown, self.drawn_w, strict=True)
         )
 
+    @cached_property
+    def least_excess_w(self) -> tuple[float, ...]:
+        """For each type what a GPU draws beyond its idle power at most under the tightest limit, W."""
+        return tuple(
+            max(limit_w, drawn_w[limit_w]) - idle_w
+            for limit_w, drawn_w, idle_w in zip(self.tightest_w, self.drawn_w, self.idle_w, strict=True)
+        )
+
     def _by_type(self) -> list[tuple[float, LimitModel, LimitResponse | None]]:
         models = self.limits or (LimitModel(1.0, 0.0, 1.0, 0, (0.0, 0.0), (0.0, 0.0)),) * len(self.busy_w)
         return list(zip(self.busy_w, models, self.responses or (None,) * len(self.busy_w), strict=True))
