@@ -45,7 +45,7 @@ LARGE_JOBS = 5_000
 LARGE_GAP_S = 75.0 * 64 / 1_000
 """They load it as the made-up workloads load the published cluster of 64 GPUs, s."""
 
-LARGE_CAP = "100kW"
+LARGE_CAP = "150kW"
 """What its GPUs may draw together; up to 244 kW they could."""
 
 A40_SHARE = 0.8
