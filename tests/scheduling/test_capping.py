@@ -8,11 +8,13 @@ from elastance.scheduling import (
     Demand,
     EnergyElastic,
     LimitResponse,
+    Plan,
     PlanBook,
     PowerCap,
     require_cap,
 )
-from elastance.scheduling.capping import could_run, frugal_plan
+from elastance.scheduling.capping import Chosen, _tightened, could_run, frugal_plan
+from elastance.scheduling.limits import LimitedPlan
 from made_up_cluster import TYPES, make_job, make_state
 
 POWER = ClusterPower.assumed(TYPES)
@@ -69,3 +71,21 @@ def test_the_tightest_limit_counts_even_if_it_takes_more_energy() -> None:
     plan = EnergyElastic(1.0).allocate(state)["a"]
     assert plan.limits_w == (100.0,)
     assert math.isclose(plan.step_s, 6.0)
+
+
+def ways(*excess_w: float) -> Chosen:
+    """Ways to limit a plan that draw so much, each a little slower than the one before."""
+    return Chosen(
+        tuple(
+            LimitedPlan(Plan((1,), (1,), 1.0 + number, (of,)), 1.0, of) for number, of in enumerate(excess_w)
+        ),
+        0,
+    )
+
+
+def test_the_tightest_limits_may_take_the_whole_budget() -> None:
+    # Taking the differences off the sum leaves 0.6000000000000005, more than the 0.6 that the tightest limits take.
+    chosen = {str(number): ways(1.1 + 0.1 * number, 0.1) for number in range(6)}
+    budget_w = 0.6
+    found = _tightened(chosen, budget_w)
+    assert [of.number for of in found.values()] == [1] * 6

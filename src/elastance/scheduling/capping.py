@@ -78,7 +78,8 @@ def _tightened(chosen: dict[str, Chosen], budget_w: float) -> dict[str, Chosen]:
     total_w = math.fsum(of.excess_w for of in chosen.values())
     while total_w > budget_w:
         price, number = heapq.heappop(heap)
-        assert math.isfinite(price), "the tightest limits keep the budget"
+        if math.isinf(price):
+            return chosen  # all are at their tightest, which keeps the budget; only rounding says otherwise
         tighter = chosen[order[number]]
         tighter = chosen[order[number]] = Chosen(tighter.ways, tighter.number + 1)
         heapq.heappush(heap, (_price(tighter), number))
