@@ -14,6 +14,7 @@ from elastance.simulate.cluster.history import Activity, ClusterHistory, JobOutc
 from elastance.simulate.cluster.measures import ClusterMeasures
 from elastance.simulate.cluster.published import PublishedClusterWorld
 from elastance.simulate.cluster.records import check_directory, write_records
+from elastance.simulate.cluster.studies import CaseOutcome, ClusterCase, drawn_workload, run_cases
 from elastance.simulate.cluster.tasks import ClusterShape, ClusterTask, make_tasks
 from elastance.simulate.cluster.timeline import Timeline
 from elastance.simulate.cluster.world import ClusterWorld
@@ -23,6 +24,8 @@ __all__ = [
     "PUBLISHED_CLUSTER",
     "PUBLISHED_POLICIES",
     "Activity",
+    "CaseOutcome",
+    "ClusterCase",
     "ClusterComparison",
     "ClusterHistory",
     "ClusterMeasures",
@@ -36,9 +39,11 @@ __all__ = [
     "PublishedClusterWorld",
     "Timeline",
     "check_directory",
+    "drawn_workload",
     "make_tasks",
     "over_cap_s",
     "parse_power_cap",
+    "run_cases",
     "simulate_cluster",
     "write_records",
 ]
