@@ -58,7 +58,7 @@ def test_records_and_pictures(elastance: Command, jobs: Path, tmp_path: Path) ->
     )
     assert answer.status == 0, answer.err
     found = json.loads(answer.out)["policies"][0]
-    for name in ("comparison.png", "allocation.png"):
+    for name in ("comparison.png", "allocation.png", "gantt.png"):
         assert (pictures / name).read_bytes().startswith(b"\x89PNG")
     assert json.loads((records / "cluster.json").read_text())["policies"][0] == found
     with (records / "timeline.csv").open() as file:

@@ -62,7 +62,9 @@ _EtaKnob = Annotated[
 _Output = Annotated[
     Path | None, typer.Option(help="Write document, jobs, phases and timeline into this folder.")
 ]
-_Plot = Annotated[Path | None, typer.Option(help="Draw comparison.png and allocation.png into this folder.")]
+_Plot = Annotated[
+    Path | None, typer.Option(help="Draw comparison.png, allocation.png and gantt.png into this folder.")
+]
 
 
 def cluster(
@@ -129,10 +131,19 @@ def cluster(
 
 
 def _draw(comparison: ClusterComparison, directory: Path, theme: str) -> tuple[Path, ...]:
-    from elastance.figures import draw_cluster_allocation, draw_cluster_comparison, save_figure
+    from elastance.figures import (
+        draw_cluster_allocation,
+        draw_cluster_comparison,
+        draw_cluster_gantt,
+        save_figure,
+    )
 
     written: list[Path] = []
-    for name, draw in (("comparison", draw_cluster_comparison), ("allocation", draw_cluster_allocation)):
+    for name, draw in (
+        ("comparison", draw_cluster_comparison),
+        ("allocation", draw_cluster_allocation),
+        ("gantt", draw_cluster_gantt),
+    ):
         path = directory / f"{name}.png"
         save_figure(draw(comparison, theme=theme), path)
         written.append(path)

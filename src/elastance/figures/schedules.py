@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from elastance.figures.style import Theme
     from elastance.simulate.cluster import ClusterComparison, ClusterPolicyResult
 
-_HEADER = 0.85
+HEADER_IN = 0.85
+"""Height of the heading, inches."""
+
 _BAR = 0.2
 _PANEL = 1.75
 
@@ -46,14 +48,14 @@ def draw_cluster_comparison(comparison: ClusterComparison, *, theme: str = "ligh
 
     look = find_theme(theme)
     rows = len(comparison.policies) * _BAR + 0.12
-    height = _HEADER + 2 * rows + 1.05
+    height = HEADER_IN + 2 * rows + 1.05
     with drawing(look):
         figure = Figure(figsize=(WIDTH_INCHES, height))
         FigureCanvasAgg(figure)
-        _title(figure, comparison, height)
+        draw_heading(figure, comparison, height)
         grid = figure.add_gridspec(
             2, 2, left=0.16, right=0.985, wspace=0.07, hspace=0.5 / rows,
-            top=1 - (_HEADER + 0.2) / height, bottom=0.25 / height,
+            top=1 - (HEADER_IN + 0.2) / height, bottom=0.25 / height,
         )  # fmt: skip
         for number, panel in enumerate(_PANELS):
             axes = figure.add_subplot(grid[number // 2, number % 2])
@@ -77,15 +79,15 @@ def draw_cluster_allocation(comparison: ClusterComparison, *, theme: str = "ligh
     from matplotlib.figure import Figure
 
     look = find_theme(theme)
-    height = _HEADER + 0.5 + len(comparison.policies) * _PANEL + 0.4
+    height = HEADER_IN + 0.5 + len(comparison.policies) * _PANEL + 0.4
     with drawing(look):
         figure = Figure(figsize=(WIDTH_INCHES, height))
         FigureCanvasAgg(figure)
-        _title(figure, comparison, height)
-        _legend(figure, look, 1 - (_HEADER + 0.12) / height)
+        draw_heading(figure, comparison, height)
+        _legend(figure, look, 1 - (HEADER_IN + 0.12) / height)
         grid = figure.add_gridspec(
             len(comparison.policies), 1, left=0.075, right=0.985, hspace=0.3,
-            top=1 - (_HEADER + 0.5) / height, bottom=0.42 / height,
+            top=1 - (HEADER_IN + 0.5) / height, bottom=0.42 / height,
         )  # fmt: skip
         longest_s = max(history.end_s for result in comparison.policies for history in result.histories[:1])
         for number, result in enumerate(comparison.policies):
@@ -167,7 +169,8 @@ def _legend(figure: Figure, look: Theme, y: float) -> None:
     figure.legend(handles=handles, loc="center left", bbox_to_anchor=(0.065, y), ncols=3, handlelength=1.4)
 
 
-def _title(figure: Figure, comparison: ClusterComparison, height: float) -> None:
+def draw_heading(figure: Figure, comparison: ClusterComparison, height: float) -> None:
+    """Say what was simulated, from what, above the panels of a figure `height` inches high."""
     seeds = len(comparison.policies[0].seeds)
     kind = "Synthetic jobs" if comparison.workload.provenance == "model" else "Jobs"
     workload, modelled = comparison.workload, comparison.step_times.source.provenance == "model"
