@@ -73,9 +73,9 @@ def test_of_many_numbers_the_farthest_is_named() -> None:
     found = finding(near("a", 1.01, 1, 0.1), near("b", 1.3, 1, 0.1), near("c", 0.95, 1, 0.1)).found
     assert found == "2 of 3 numbers; the farthest, b: 1.3, expected 1 ± 0.1 %"
     assert finding(near("a", 1, 1, 0), near("b", 2, 2, 0)).found == "2 of 2 numbers"
-    assert finding(at_least("a", 1, 0), at_least("b", -1, 0)).found.startswith(
-        "1 of 2 numbers; the farthest, b"
-    )
+    many = (at_least("a", 1, 0), at_least("b", -1, 0), at_least("c", 1, 0), at_least("d", 2, 0))
+    assert finding(*many).found.startswith("3 of 4 numbers; the farthest, b")
+    assert finding(*many[:2]).found == "a: 1, wanted at least 0, b: -1, wanted at least 0 %"
     assert finding(reported("a", 1.5), reported("b", 2.5)).found == "a: 1.5, b: 2.5 %"
 
 

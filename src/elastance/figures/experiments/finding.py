@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+_FEW = 3
+"""So many numbers with bounds are told one by one."""
+
 
 class Verdict(StrEnum):
     """What became of a claim."""
@@ -104,7 +107,8 @@ class Finding:
             return "nothing"
         farthest = max(self.checks, key=lambda check: check.strain)
         unit = f" {self.unit}" if self.unit else ""
-        if len(self.checks) == 1 or all(check.unbounded for check in self.checks):
+        bounds = len(self.checks) <= _FEW and all(check.expected is None for check in self.checks)
+        if len(self.checks) == 1 or bounds or all(check.unbounded for check in self.checks):
             return ", ".join(map(str, self.checks)) + unit
         held = sum(check.held for check in self.checks)
         said = f"{held} of {len(self.checks)} numbers"
