@@ -18,7 +18,8 @@ app = typer.Typer(
 )
 
 _Names = Annotated[
-    str, typer.Argument(metavar="NAMES", help="Figures, separated by commas; zeus/all for all of them.")
+    str,
+    typer.Argument(metavar="NAMES", help="Figures, separated by commas; zeus/all for all of them, or all."),
 ]
 _Output = Annotated[
     Path, typer.Option(help="Directory for data, findings and pictures; made if it is missing.")
@@ -112,6 +113,7 @@ def run(
       elastance figures run zeus/savings,zeus/regret --seeds 0:20 --theme dark --format svg
       elastance figures run zeus/cluster --groups alibaba_groups.csv.xz
       elastance figures run zeus/tradeoff --json
+      elastance figures run cluster/energy-vs-jct --jobs 2
     """  # noqa: D301
     from elastance.cli import output as shown
     from elastance.figures import find_theme

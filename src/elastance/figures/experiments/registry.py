@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from elastance.errors import InputError, UnknownNameError
-from elastance.figures import zeus, zeus2
+from elastance.figures import cluster, easyscale, zeus, zeus2
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from elastance.figures.experiments.experiment import Experiment
 
-_COLLECTIONS = (zeus.EXPERIMENTS, zeus2.EXPERIMENTS)
+_COLLECTIONS = (
+    zeus.EXPERIMENTS,
+    zeus2.EXPERIMENTS,
+    easyscale.EXPERIMENTS,
+    cluster.EXPERIMENTS,
+)
 
 ALL = "all"
 
