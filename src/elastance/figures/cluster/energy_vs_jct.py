@@ -277,7 +277,7 @@ def _marks(axes: Axes, rows: Sequence[PlaneRow], frontier: Sequence[PlaneRow]) -
 
 EXPERIMENT = Experiment(
     "cluster/energy-vs-jct",
-    "none (new here)",
+    "new here",
     "Energy and mean job completion time of every scheduler",
     "energy-elastic takes at least 15 % less energy than easyscale-heter at a mean JCT at most 5 % higher, and is on "
     "the Pareto front, on Poisson, diurnal and burst arrivals",

@@ -221,7 +221,7 @@ def _cluster_name(row: MixRow) -> str:
 
 EXPERIMENT = Experiment(
     "cluster/gpu-mix",
-    "none (new here)",
+    "new here",
     "The same jobs on clusters of other GPUs",
     "energy-elastic takes less energy than easyscale-heter on every cluster; the rest is told",
     Kind.STATISTICAL,

@@ -277,7 +277,7 @@ def _draw_sweep(axes: Axes, rows: Sequence[CapRow], quantity: str, look: Theme) 
 
 EXPERIMENT = Experiment(
     "cluster/power-cap",
-    "none (new here)",
+    "new here",
     "A cap on the power of the cluster: kept, and at what price",
     "energy-elastic is never above the cap, constant or a curve; the others' time above it is told",
     Kind.STATISTICAL,
