@@ -82,7 +82,7 @@ def compute(setting: Setting) -> Result[AllocationRow]:
         "included; corrected: event by event, a start or change of plan takes 20 s",
         (
             "Means over a minute. Solid: GPUs on which a logical worker trains; faint: restarting, or with none.",
-            f"Dashed: means over windows of the published curve. {ENERGY_WORDS}.",
+            f"Dashed: published curve, means of windows. {ENERGY_WORDS}.",
         ),
         synthetic=not facts.has_trace,
     )
