@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from elastance.cli import data_cluster, data_drift, data_files, data_groups, data_text
+from elastance.cli import data_cluster, data_drift, data_files, data_groups, data_jobs, data_text
 
 if TYPE_CHECKING:
     from elastance.traces import TraceSource
@@ -264,7 +264,7 @@ def _overall_fit(source: TraceSource) -> dict[str, float] | None:
 
 app.command(short_help="Check trace files.")(data_files.validate)
 app.command(short_help="Download the public traces.")(data_files.fetch)
-app.add_typer(data_groups.import_app, name="import", short_help="Use public cluster traces you have.")
+app.add_typer(data_jobs.import_app, name="import", short_help="Use public cluster traces you have.")
 data_files.synthesize_app.command("groups", short_help="Groups of overlapping submissions.")(
     data_groups.synthesize_groups
 )

@@ -55,12 +55,7 @@ def read_table(path: Path, schema: Schema | None = None) -> Table:
     Raises:
         TraceError: The file is missing, unreadable, truncated, empty, or a header or cell does not fit the schema.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise TraceError("no such file", path=path) from None
-    except OSError as error:
-        raise TraceError(f"cannot be read: {error.strerror}", path=path) from None
+    content = _content(path)
     raw = _parquet_columns(path, content) if path.suffix == ".parquet" else _csv_columns(path, content)
     if schema is None:
         schema = _detect_schema(path, raw)
@@ -77,6 +72,25 @@ def read_table(path: Path, schema: Schema | None = None) -> Table:
     if not columns[next(iter(columns))]:
         raise TraceError("the file has a header but no rows", path=path)
     return Table(path, hashlib.sha256(content).hexdigest(), schema, columns)
+
+
+def read_text(path: Path) -> tuple[str, str]:
+    """Return the text of a file, plain or compressed, and the SHA-256 of its bytes, hexadecimal.
+
+    Raises:
+        TraceError: The file is missing, unreadable, truncated, empty or no text.
+    """
+    content = _content(path)
+    return _text(path, content), hashlib.sha256(content).hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise TraceError("no such file", path=path) from None
+    except OSError as error:
+        raise TraceError(f"cannot be read: {error.strerror}", path=path) from None
 
 
 def _detect_schema(path: Path, raw: dict[str, Sequence[Any]]) -> Schema:
@@ -96,7 +110,7 @@ def _detect_schema(path: Path, raw: dict[str, Sequence[Any]]) -> Schema:
 def _typed_column(path: Path, name: str, cell_type: CellType, cells: Sequence[Any]) -> list[Any]:
     from pydantic import ValidationError
 
-    if cell_type is CellType.POSITIVE_INT_OR_EMPTY:
+    if cell_type in {CellType.POSITIVE_INT_OR_EMPTY, CellType.FINITE_FLOAT_OR_EMPTY}:
         cells = [None if cell in NEVER or cell != cell else cell for cell in cells]
     try:
         return column_adapters()[cell_type].validate_python(cells)
@@ -124,7 +138,7 @@ def _decompressed(path: Path, content: bytes) -> bytes:
     return content
 
 
-def _csv_columns(path: Path, content: bytes) -> dict[str, Sequence[str]]:
+def _text(path: Path, content: bytes) -> str:
     data = _decompressed(path, content)
     try:
         text = data.decode("utf-8-sig")
@@ -133,6 +147,13 @@ def _csv_columns(path: Path, content: bytes) -> dict[str, Sequence[str]]:
         raise TraceError("not UTF-8 text", path=path, row=row) from None
     if not text:
         raise TraceError("the file is empty", path=path)
+    return text
+
+
+def _csv_columns(path: Path, content: bytes) -> dict[str, Sequence[str]]:
+    text = _text(path, content)
+    if text.endswith(("\n\n", "\r\n\r\n")):  # blank lines at the end, as the Philly trace has one
+        text = text.rstrip("\r\n") + "\n"
     cells = _regular_cells(text)
     header, *columns = _checked_rows(path, text) if cells is None else cells
     if len(set(header)) != len(header):

@@ -15,14 +15,16 @@ class CellType(Enum):
     """What a cell may hold; the value says it in words, for messages."""
 
     TEXT = "text"
+    ANY_TEXT = "text, or empty"
     POSITIVE_INT = "a positive whole number"
     POSITIVE_INT_OR_EMPTY = "a positive whole number, or empty or nan for never"
     POSITIVE_FLOAT = "a positive finite number"
     FINITE_FLOAT = "a finite number"
+    FINITE_FLOAT_OR_EMPTY = "a finite number, or empty where there is none"
 
 
 NEVER = frozenset({"", "nan", "NaN", "NA", None})
-"""Cells that mean that a target was never met."""
+"""Cells that mean that there is no number, such as that of a target that was never met."""
 
 
 @cache
@@ -32,10 +34,12 @@ def column_adapters() -> dict[CellType, TypeAdapter[list[Any]]]:
 
     return {
         CellType.TEXT: TypeAdapter(list[Annotated[str, Field(min_length=1)]]),
+        CellType.ANY_TEXT: TypeAdapter(list[str]),
         CellType.POSITIVE_INT: TypeAdapter(list[Annotated[int, Field(gt=0)]]),
         CellType.POSITIVE_INT_OR_EMPTY: TypeAdapter(list[Annotated[int, Field(gt=0)] | None]),
         CellType.POSITIVE_FLOAT: TypeAdapter(list[Annotated[float, Field(gt=0, allow_inf_nan=False)]]),
         CellType.FINITE_FLOAT: TypeAdapter(list[Annotated[float, Field(allow_inf_nan=False)]]),
+        CellType.FINITE_FLOAT_OR_EMPTY: TypeAdapter(list[Annotated[float, Field(allow_inf_nan=False)] | None]),
     }
 
 
