@@ -40,7 +40,15 @@ GPUS: tuple[GpuType, ...] = (
 """The four GPU types of the public Zeus traces, in the order of the paper's tables."""
 
 
-ASSUMED_IDLE_POWER_W = {"a10": 25.0, "t4": 10.0, "a40": 30.0, "v100": 40.0, "p100": 30.0, "rtx6000": 20.0}
+ASSUMED_IDLE_POWER_W = {
+    "a10": 25.0,
+    "t4": 10.0,
+    "a40": 30.0,
+    "v100": 40.0,
+    "p100": 30.0,
+    "rtx6000": 20.0,
+    "k80": 25.0,
+}
 """What GPU types are taken to draw while they wait, W; assumed, not measured."""
 
 ASSUMED_BUSY_POWER_W = {
@@ -50,10 +58,12 @@ ASSUMED_BUSY_POWER_W = {
     "v100": 300.0,
     "p100": 250.0,
     "rtx6000": 260.0,
+    "k80": 150.0,
 }
 """What GPU types are taken to draw while they train: their board power, W; assumed, not measured.
 
-V100 is the SXM2 board of EasyScale's cluster here, where the Zeus traces are of the PCIe board.
+V100 is the SXM2 board of EasyScale's cluster here, where the Zeus traces are of the PCIe board. A K80 is one of
+the two GPUs of its board of 300 W.
 """
 
 

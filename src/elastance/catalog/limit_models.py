@@ -43,5 +43,6 @@ LIMIT_MODELS = {
     "p100": LimitModel(0.7, 0.207, 0.5, 36, (0.014, 0.076), (0.099, 0.172)),
     "t4": LimitModel(60 / 70, 0.373, 0.73, 17, (0.012, 0.072), (0.01, 0.062)),
     "a10": LimitModel(0.5, 0.658, 1.865, 10, (0.016, 0.047), (0.09, 0.178)),
+    "k80": LimitModel(1.0, 0.0, 1.0, 0, (0.0, 0.0), (0.0, 0.0)),  # in no trace: it is not limited
 }
 """By GPU type; provenance: model."""

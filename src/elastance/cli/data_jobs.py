@@ -34,15 +34,18 @@ _File = Annotated[Path, typer.Argument(help="Your copy: .csv, .csv.gz or .csv.xz
 _Trace = Annotated[Path, typer.Argument(help="Your copy of the trace.", metavar="FILE")]
 _Output = Annotated[Path, typer.Option("--output", help="File to write: .csv, .csv.gz or .csv.xz.")]
 _From = Annotated[
-    float, typer.Option("--from", help="Leave out what is submitted earlier, in days after the first submission.")
+    float,
+    typer.Option("--from", help="Leave out what is submitted earlier, in days after the first submission."),
 ]
 _To = Annotated[
-    float | None, typer.Option("--to", help="Leave out what is submitted then or later.", show_default="the end")
+    float | None,
+    typer.Option("--to", help="Leave out what is submitted then or later.", show_default="the end"),
 ]
 _Jobs = Annotated[int | None, typer.Option(help="How many jobs at most.", show_default="all")]
 _PickOption = Annotated[_Pick, typer.Option(help="Which then: those submitted first, or a random sample.")]
 _Scale = Annotated[
-    float, typer.Option(help="Factor on the times between submissions, not on run times: 0.5 doubles the load.")
+    float,
+    typer.Option(help="Factor on the times between submissions, not on run times: 0.5 doubles the load."),
 ]
 _MaxWorkers = Annotated[
     int | None, typer.Option(help="Most GPUs (logical workers) of a job.", show_default="no bound")
@@ -62,16 +65,14 @@ _Traces = Annotated[
 _Seed = Annotated[int, typer.Option(help="Of what is drawn; same seed, same bytes.")]
 _GpuHours = Annotated[
     str | None,
-    typer.Option(
-        help="GPU hours of a job by class.", show_default="small=0.3,medium=3,large=30,xlarge=130"
-    ),
+    typer.Option(help="GPU hours of a job by class.", show_default="small=0.3,medium=3,large=30,xlarge=130"),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 _VERBS = {
     "philly": (
         "Jobs of Microsoft's Philly cluster.",
-        """Make jobs of a cluster of Microsoft's Philly trace: timestamp, duration, num_gpus (CSV as Sia flattened it).""",
+        """Make jobs of a cluster of Microsoft's Philly trace, as Sia flattened it: timestamp, duration, num_gpus.""",
         """elastance data import philly jobs.csv.xz --output philly.csv --from 20 --to 21
       elastance data import philly jobs.csv.xz --output small.csv --jobs 500 --pick random --max-workers 32""",
     ),
@@ -96,15 +97,16 @@ _VERBS = {
     ),
     "gavel": (
         "Gavel's traces, with step times of their own.",
-        """Make jobs of a cluster of a trace of Gavel. Each job type is an application of its own, with measured step times on
-    K80, P100 and V100: make those first, and name their folder, here and in the simulation.""",
+        """Make jobs of a cluster of a trace of Gavel. Each job type is an application of its own, with measured step
+    times on K80, P100 and V100: make those first, and name their folder, here and in the simulation.""",
         """elastance data import gavel-throughputs throughputs.csv --output gavel/step_times.json
       elastance data import gavel small_test.trace --traces gavel --output gavel/small.csv
       elastance simulate cluster gavel/small.csv --traces gavel --cluster k80=4,p100=4,v100=4""",
     ),
 }  # fmt: skip
 
-_COMMON = """What the log lacks is filled in, and said: in the report, in the manifest beside the file, and by every simulation of it."""
+_COMMON = """What the log lacks is filled in, and said: in the report, in the manifest beside the file, and by every
+    simulation of it."""
 
 
 def _verb(name: str) -> Callable[..., None]:
@@ -174,14 +176,15 @@ def sia(
 def gavel_throughputs(
     file: _File,
     output_file: Annotated[
-        Path, typer.Option("--output", help="File to write; simulations look for step_times.json in a folder.")
+        Path,
+        typer.Option("--output", help="File to write; simulations look for step_times.json in a folder."),
     ],
     as_json: _Json = False,
 ) -> None:
     """Make step times of Gavel's measured throughputs: job_type, gpus, gpu_type, steps_per_s, one row each.
 
-    A micro-batch of a logical worker takes what a step takes on one GPU. Rows of several GPUs only say, in the manifest,
-    how far that is from the truth where workers communicate.
+    A micro-batch of a logical worker takes what a step takes on one GPU. Rows of several GPUs only say, in the
+    manifest, how far that is from the truth where workers communicate.
 
     \b
     Examples:
@@ -201,7 +204,9 @@ def gavel_throughputs(
     output.say(f"of {found['rows']} rows, left out: {left_out}")
     for gpu, by_count in found["scaling"].items():
         shares = ", ".join(f"{output.percent(share)} on {gpus}" for gpus, share in by_count.items())
-        output.say(f"  {gpu}: several GPUs reach {shares} of as many times one (median); simulations take 100 %")
+        output.say(
+            f"  {gpu}: several GPUs reach {shares} of as many times one (median); simulations take 100 %"
+        )
 
 
 def _import(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from elastance.runs import Provenance
 from elastance.traces.checks import YES_OR_NO, require_usable
 from elastance.traces.published_workload import is_published_workload, read_published_rows
-from elastance.traces.reading import read_table
+from elastance.traces.reading import FIRST_ROW, read_table
 from elastance.traces.schema import CLUSTER, SYNTHETIC_PREFIX
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ class ClusterWorkload:
         sha256: Digest of its bytes, hexadecimal.
         provenance: ``"model"`` if any job was made up, by its name; else ``"trace"``.
         jobs: In file order, which need not be that of submission.
-        irregularities: What is odd about the file and how it was read all the same, a line each.
+        irregularities: What is odd about the file and how it was read all the same, or what its import
+            assumed; a line each.
+        rows: Line of each job in the file; empty where a job may stand on several.
     """
 
     path: Path
@@ -64,6 +67,7 @@ class ClusterWorkload:
     provenance: Provenance
     jobs: tuple[ClusterJob, ...]
     irregularities: tuple[str, ...] = ()
+    rows: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         kind = "synthetic jobs" if self.provenance is Provenance.MODEL else "jobs"
@@ -110,7 +114,23 @@ def read_cluster(path: Path) -> ClusterWorkload:
         )
         for row in range(len(table))
     )
-    return ClusterWorkload(path, table.sha256, _provenance(jobs), jobs)
+    notes = _notes(path, table.sha256)
+    rows = tuple(range(FIRST_ROW, FIRST_ROW + len(table)))
+    return ClusterWorkload(path, table.sha256, _provenance(jobs), jobs, notes, rows)
+
+
+def _notes(path: Path, sha256: str) -> tuple[str, ...]:
+    """Return what the manifest beside the file says of how it was made, if it is about these very bytes."""
+    try:
+        manifest = json.loads(path.with_name(f"{path.name}.manifest.json").read_bytes())
+        if manifest["sha256"] != sha256:
+            return ()
+        return (
+            f"made by {manifest['made_by']} of {manifest['source']['file']}",
+            *map(str, manifest["notes"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()  # made by hand, or not by an import: there is nothing to add
 
 
 def _provenance(jobs: tuple[ClusterJob, ...]) -> Provenance:

@@ -39,7 +39,9 @@ def column_adapters() -> dict[CellType, TypeAdapter[list[Any]]]:
         CellType.POSITIVE_INT_OR_EMPTY: TypeAdapter(list[Annotated[int, Field(gt=0)] | None]),
         CellType.POSITIVE_FLOAT: TypeAdapter(list[Annotated[float, Field(gt=0, allow_inf_nan=False)]]),
         CellType.FINITE_FLOAT: TypeAdapter(list[Annotated[float, Field(allow_inf_nan=False)]]),
-        CellType.FINITE_FLOAT_OR_EMPTY: TypeAdapter(list[Annotated[float, Field(allow_inf_nan=False)] | None]),
+        CellType.FINITE_FLOAT_OR_EMPTY: TypeAdapter(
+            list[Annotated[float, Field(allow_inf_nan=False)] | None]
+        ),
     }
 
 

@@ -136,7 +136,7 @@ def test_input_that_makes_no_sense(jobs: Path, options, error: type[Exception], 
 def test_an_application_without_step_times(tmp_path: Path) -> None:
     path = tmp_path / "jobs.csv"
     path.write_text(JOBS.replace("ncf", "gpt"))
-    with pytest.raises(UnknownNameError, match="unknown application 'gpt'"):
+    with pytest.raises(TraceError, match="row 4: unknown application 'gpt'"):
         simulate_cluster(path)
     with pytest.raises(TraceError, match="no such file"):
         simulate_cluster(tmp_path / "none.csv")

@@ -25,6 +25,7 @@ from elastance.scheduling import (
 from elastance.scheduling.power import ClusterPower
 from elastance.simulate.cluster.caps import over_cap_s, parse_power_cap, require_knobs
 from elastance.simulate.cluster.facts import facts_of
+from elastance.simulate.cluster.job_checks import require_facts
 from elastance.simulate.cluster.measures import ClusterMeasures, spread_json
 from elastance.simulate.cluster.published import PublishedClusterWorld
 from elastance.simulate.cluster.tasks import ClusterShape, dealt_anew, make_tasks, require_gangs
@@ -222,10 +223,11 @@ def simulate_cluster(
         find_step_times(Path(traces)) if isinstance(traces, str | PathLike) else traces or find_step_times()
     )
     recorded = _profiles(profiles, jobs, compat=compat)
+    gang = [name for name in names if compat or find_scheduler(name).gang]
+    require_facts(jobs, shape, times, gang, recorded)
     tasks = make_tasks(jobs.jobs, shape, times, recorded)
-    for name in names:
-        if compat or find_scheduler(name).gang:
-            require_gangs(tasks, shape, name)
+    for name in gang:
+        require_gangs(tasks, shape, name)
     book = PlanBook(shape.counts)
     if cap is not None:
         require_cap(cap, [(task.name, task.allowed, task.min_gpus) for task in tasks], book, power)

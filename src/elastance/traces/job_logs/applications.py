@@ -79,7 +79,7 @@ TIRESIAS_STAND_INS = {
 """Model of Tiresias to its stand-in: large dense layers behind a few convolutions, deep convolutional, small."""
 
 GAVEL_MIXING = ("LM", "Recommendation", "Transformer")
-"""How Gavel's job types begin that may mix GPU types: like bert and ncf made of matrix products, whose D2 is cheap."""
+"""How Gavel's job types begin that may mix GPU types: made of matrix products, as bert and ncf, whose D2 is cheap."""
 
 
 def class_of(gpu_s: float) -> GpuTimeClass:

@@ -139,7 +139,9 @@ def read_openb(path: Path) -> JobLog:
     notes = [f"{shares:,} pods that asked for a share of a GPU were given a whole one"] if shares else []
     services = sum(quality == "LS" for quality in columns.get("qos", ()))
     if services:
-        notes.append(f"{services:,} pods are latency-sensitive (qos LS), so probably no training; they are in")
+        notes.append(
+            f"{services:,} pods are latency-sensitive (qos LS), so probably no training; they are in"
+        )
     specs = [_first_type(spec) for spec in columns.get("gpu_spec", [""] * len(table))]
     return _log(
         table, columns["name"], columns["creation_time"], columns["num_gpu"], run_s, gpu=specs, notes=notes
@@ -220,7 +222,7 @@ def _require_unique(table: Table, names: Sequence[str]) -> None:
 
 def _seconds(table: Table, column: str) -> list[float]:
     """Read a column of local times as seconds from an arbitrary origin."""
-    origin = datetime(2000, 1, 1)  # noqa: DTZ001 (the logs do not say which zone)
+    origin = datetime(2000, 1, 1)
     seconds: list[float] = []
     for row, text in enumerate(table.columns[column], FIRST_ROW):
         try:

@@ -37,7 +37,7 @@ THROUGHPUTS = Schema(
 """Isolated runs of ``simulation_throughputs.json``; 0 stands for not measured, or out of memory."""
 
 TRACE_COLUMNS = 10
-"""Job type, command, directory, name of the steps flag, needs data, total steps, GPUs, priority, SLO, arrival in s."""
+"""Job type, command, directory, steps flag, needs data, total steps, GPUs, priority, SLO, arrival (s)."""
 
 SCATTERED = "_unconsolidated"
 """Ends the GPU type of a row whose GPUs were spread over machines."""
@@ -93,7 +93,9 @@ def read_gavel(path: Path) -> JobLog:
 def _record(path: Path, row: int, cells: list[str]) -> tuple[JobRecord, Dropped | None]:
     if len(cells) != TRACE_COLUMNS:
         raise TraceError(
-            f"{len(cells)} cells separated by tabs where a trace of Gavel has {TRACE_COLUMNS}", path=path, row=row
+            f"{len(cells)} cells separated by tabs where a trace of Gavel has {TRACE_COLUMNS}",
+            path=path,
+            row=row,
         )
     job_type = cells[0].strip()
     try:
@@ -149,7 +151,8 @@ def import_gavel_throughputs(path: Path, output: Path) -> GavelStepTimes:
     if not points:
         raise TraceError("no job type was measured on one GPU", path=path)
     content = (json.dumps(points, indent=1) + "\n").encode()
-    document = {
+    sha256 = hashlib.sha256(content).hexdigest()
+    document: dict[str, Any] = {
         "synthetic": False,
         "made_by": "elastance data import gavel-throughputs",
         "source": {"file": path.name, "sha256": table.sha256, "origin": ORIGIN, "licence": LICENCE},
@@ -158,14 +161,14 @@ def import_gavel_throughputs(path: Path, output: Path) -> GavelStepTimes:
         "applications": len(points),
         "gpus": sorted({gpu for times in alone.values() for gpu in times}),
         "scaling": _scaling(rates),
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "sha256": sha256,
     }
     beside = output.with_name(f"{output.name}.manifest.json")
     with replacing(output) as temporary:
         temporary.write_bytes(content)
         with replacing(beside) as other:
             other.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", "utf-8")
-    return GavelStepTimes(output, beside, document["sha256"], document)
+    return GavelStepTimes(output, beside, sha256, document)
 
 
 ORIGIN = "stanford-futuredata/gavel, scheduler/simulation_throughputs.json"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from elastance.traces.job_logs.known import KnownLog
-    from elastance.traces.job_logs.records import Dropped, JobLog, JobRecord
+    from elastance.traces.job_logs.records import Dropped, JobRecord
     from elastance.traces.job_logs.selection import Selected
     from elastance.traces.step_times import StepTimes
 
@@ -177,7 +177,9 @@ def import_jobs(
     """
     known = find_log(name)
     if not output.name.endswith(CSV_SUFFIXES):
-        raise InputError(f"{output}: the name must end in {', '.join(CSV_SUFFIXES[:-1])} or {CSV_SUFFIXES[-1]}")
+        raise InputError(
+            f"{output}: the name must end in {', '.join(CSV_SUFFIXES[:-1])} or {CSV_SUFFIXES[-1]}"
+        )
     check_writable(output)
     if seed < 0:
         raise InputError(f"seed {seed} is negative; seeds are whole numbers from 0")
@@ -199,9 +201,7 @@ def import_jobs(
         "made_by": f"elastance data import {name}",
         "source": {"file": path.name, "sha256": log.sha256, "origin": known.origin, "licence": known.licence},
         "step_times": times.source.to_json(),
-        "selection": {
-            key: value if value != float("inf") else None for key, value in asdict(which).items()
-        },
+        "selection": {key: value if value != float("inf") else None for key, value in asdict(which).items()},
         "preferred": str(mix),
         "seed": seed,
         "rows": log.rows,
@@ -228,7 +228,9 @@ def _made(
         try:
             job, takes_s = maker.make(record, workers, mix.pick(draw[1]), draw[0])
         except InputError as error:
-            hint = "; --traces names a folder with theirs, which `elastance data import gavel-throughputs` makes"
+            hint = (
+                "; --traces names a folder with theirs, which `elastance data import gavel-throughputs` makes"
+            )
             raise TraceError(
                 f"{error}{hint if maker.log.name == 'gavel' else ''}", path=path, row=record.row
             ) from None
@@ -243,18 +245,20 @@ def _assumed(known: KnownLog, selected: Selected, mix: GpuMix, hours: Mapping[st
         lines.append("GPU hours: " + ", ".join(f"{name} {value:g}" for name, value in hours.items()))
     lines.append(f"GPU type that jobs are written for: {mix}, as --preferred says")
     if selected.capped:
-        lines.append(f"{selected.capped:,} jobs on more GPUs than --max-workers do the same work on that many")
+        lines.append(
+            f"{selected.capped:,} jobs on more GPUs than --max-workers do the same work on that many"
+        )
     return lines
 
 
 def _shares(jobs: tuple[ClusterJob, ...], gpu_s: list[float]) -> tuple[ApplicationShare, ...]:
     counts = Counter(job.application for job in jobs)
-    totals_s: Counter[str] = Counter()
+    totals_s = dict.fromkeys(counts, 0.0)
     for job, takes_s in zip(jobs, gpu_s, strict=True):
-        totals_s[job.application] += takes_s  # type: ignore[assignment]
+        totals_s[job.application] += takes_s
     return tuple(
-        ApplicationShare(name, counts[name], total_s / 3600.0, may_mix(name))
-        for name, total_s in totals_s.most_common()
+        ApplicationShare(name, counts[name], totals_s[name] / 3600.0, may_mix(name))
+        for name in sorted(totals_s, key=lambda name: -totals_s[name])
     )
 
 

@@ -107,8 +107,8 @@ LOGS = (
         read_gavel,
         None,
         (
-            "steps are micro-batches over all GPUs of a job; times are those of one GPU, so communication costs nothing",
-            "LM, Recommendation and Transformer jobs may mix GPU types, an assumption; their times hold no price of it",
+            "steps are micro-batches over all GPUs of a job; their times are of one GPU: communication costs nothing",
+            "LM, Recommendation and Transformer may mix GPU types, an assumption; their times hold no price of it",
         ),
     ),
 )
