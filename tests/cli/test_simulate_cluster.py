@@ -1,5 +1,6 @@
 import csv
 import json
+import lzma
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,25 @@ def test_a_workload_that_makes_no_sense(
     path = tmp_path / "jobs.csv"
     path.write_text(JOBS.replace(before, after))
     assert message in refused("simulate", "cluster", path).err
+
+
+def test_a_job_that_cannot_run_is_named_with_its_row(refused: Command, tmp_path: Path) -> None:
+    path = tmp_path / "jobs.csv"
+    path.write_text(JOBS.replace(",t4\n", ",h100\n"))
+    message = "row 4: job synthetic-c is written for h100, of which the cluster has none"
+    assert message in refused("simulate", "cluster", path).err
+    path.write_text(JOBS.replace("bert", "birt"))
+    assert "row 2: unknown application 'birt'" in refused("simulate", "cluster", path).err
+    path.write_text(JOBS)
+    command = ("simulate", "cluster", path, "--cluster", "v100=4,p100=1,t4=2")
+    assert "row 3: job synthetic-b is larger than the cluster" in refused(*command, "--policy", "fifo").err
+    path.write_text(JOBS.replace(",2,64,20000,", ",2,64,-20000,"))
+    assert "row 3, column samples: '-20000', expected a positive" in refused("simulate", "cluster", path).err
+    path.write_text(JOBS.replace("samples", "sample"))
+    assert "samples" in refused("simulate", "cluster", path).err
+    packed = tmp_path / "jobs.csv.xz"
+    packed.write_bytes(lzma.compress(JOBS.encode())[:-20])
+    assert "the compressed file is truncated" in refused("simulate", "cluster", packed).err
 
 
 def test_a_file_that_is_not_there_and_a_folder_that_is_a_file(refused: Command, jobs: Path) -> None:

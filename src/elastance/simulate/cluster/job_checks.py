@@ -33,23 +33,29 @@ def require_facts(
     Raises:
         TraceError: There is such a job; the message names its row.
     """
-    checked: set[tuple[str, int, int, str, bool, int]] = set()
-    for job, row in zip(workload.jobs, workload.rows, strict=False):
-        kind = (
-            job.application,
-            job.batch_size,
-            job.logical_workers,
-            job.preferred_gpu,
-            job.may_mix_types,
-            job.min_gpus,
-        )
-        if kind in checked:
-            continue
-        checked.add(kind)
-        try:
-            _require(job, cluster, times, gang, profiles)
-        except InputError as error:
-            raise TraceError(str(error), path=workload.path, row=row) from None
+    for policies in ((), gang):
+        checked: set[tuple[str, int, int, str, bool, int]] = set()
+        for job, row in zip(workload.jobs, workload.rows, strict=False):
+            kind = _kind(job)
+            if kind in checked:
+                continue
+            checked.add(kind)
+            try:
+                _require(job, cluster, times, policies, profiles)
+            except InputError as error:
+                raise TraceError(str(error), path=workload.path, row=row) from None
+
+
+def _kind(job: ClusterJob) -> tuple[str, int, int, str, bool, int]:
+    """Return all of a job that matters here; equal ones are looked at once."""
+    return (
+        job.application,
+        job.batch_size,
+        job.logical_workers,
+        job.preferred_gpu,
+        job.may_mix_types,
+        job.min_gpus,
+    )
 
 
 def _require(
