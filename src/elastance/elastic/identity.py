@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,8 @@ def identity_of(
             for name, tensor in tensors.items()
         },
     }
-    if level.follows_ddp:
+    # Set only to show what comes of executors that compute differently.
+    if level.follows_ddp and os.environ.get("ELASTANCE_UNLIKE_EXECUTORS") != "1":
         identity |= {
             "data": data,
             "torch": str(torch.__version__),
