@@ -21,6 +21,10 @@ class Provenance(StrEnum):
     """Looked up in a recorded trace."""
     MODEL = "model"
     """Computed from a model fitted to traces, or from synthetic traces."""
+    MEASURED = "measured"
+    """Measured by the same command, on the machine it ran on."""
+    PUBLISHED = "published"
+    """A number that others published, for comparison."""
 
 
 class RunRecord(NamedTuple):

@@ -36,6 +36,9 @@ _Groups = Annotated[
 _Drift = Annotated[
     Path | None, typer.Option(help="Drift trace for zeus/drift.", show_default="a synthetic one")
 ]
+_Device = Annotated[
+    str, typer.Option(help="Where figures that train do it: cpu, or cuda (larger models, one GPU).")
+]
 _Format = Annotated[str, typer.Option("--format", help="Format of the pictures: png, svg or pdf.")]
 
 
@@ -95,6 +98,7 @@ def run(
     seeds: _Seeds = None,
     groups: _Groups = None,
     drift: _Drift = None,
+    device: _Device = "cpu",
     jobs: Jobs = 1,
     theme: Theme = "light",
     form: _Format = "png",
@@ -113,6 +117,7 @@ def run(
       elastance figures run zeus/savings,zeus/regret --seeds 0:20 --theme dark --format svg
       elastance figures run zeus/cluster --groups alibaba_groups.csv.xz
       elastance figures run zeus/tradeoff --json
+      elastance figures run easyscale/context-switch,easyscale/overhead
       elastance figures run cluster/energy-vs-jct --jobs 2
     """  # noqa: D301
     from elastance.cli import output as shown
@@ -142,7 +147,7 @@ def run(
     for experiment in experiments:
         assert experiment.compute is not None, experiment.name
         with shown.counting(experiment.name) as on_progress:
-            result = experiment.compute(Setting(source, chosen, jobs, on_progress, groups, drift))
+            result = experiment.compute(Setting(source, chosen, jobs, on_progress, groups, drift, device))
         files = write_result(experiment, result, output, suffix=suffix, theme=theme)
         documents.append(result_document(experiment, result) | {"written": list(map(str, files))})
         if not as_json:

@@ -118,6 +118,8 @@ def _title(figure: Figure, comparison: Comparison, height: float) -> None:
 
 def facts_in_words(source: SourceRecord) -> str:
     """Return where the facts came from; a directory by its own name only, as pictures travel."""
+    if source.kind is SourceKind.MEASURED:
+        return f"Measured on {source.path}"
     digest = f"sha256 {source.sha256[:12]}"
     model = source.provenance is Provenance.MODEL
     if source.kind is SourceKind.BUILTIN:

@@ -47,6 +47,8 @@ class SourceKind(StrEnum):
     """The user's cache, filled by `elastance data fetch`."""
     BUILTIN = "builtin"
     """The models that ship with elastance."""
+    MEASURED = "measured"
+    """No files: measured by the same command."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ class SourceRecord:
             SourceKind.DIRECTORY: self.path,
             SourceKind.ENVIRONMENT: f"{self.path} (from ${TRACES_VARIABLE})",
             SourceKind.CACHE: f"{self.path} (fetched public traces)",
+            SourceKind.MEASURED: f"measured on {self.path}",
         }[self.kind]
         synthetic = self.provenance is Provenance.MODEL and self.kind is not SourceKind.BUILTIN
         return f"{where}, synthetic" if synthetic else where

@@ -69,9 +69,7 @@ def in_turns(
     return blocks
 
 
-def summarized(
-    model: Model, name: str, repeat: int, processes: Sequence[Sequence[StepTiming]]
-) -> Block:
+def summarized(model: Model, name: str, repeat: int, processes: Sequence[Sequence[StepTiming]]) -> Block:
     """Return the medians of a block, from the timings of each process."""
     steps = list(zip(*processes, strict=True))
     each = zip(*(step.micro_batches_s for step in processes[0]), strict=True)

@@ -114,7 +114,14 @@ def trajectory(
         steps: list[Step] = []
         if way.level is None:
             stage = Stage(
-                None, way.pinned, STAGES[0][0], steps_per_stage * len(STAGES), True, "", size=size, device=device
+                None,
+                way.pinned,
+                STAGES[0][0],
+                steps_per_stage * len(STAGES),
+                True,
+                "",
+                size=size,
+                device=device,
             )
             steps += _run(stage, STAGES[0][1])
             on_stage()
@@ -141,10 +148,13 @@ def _run(stage: Stage, types: Sequence[str]) -> list[Step]:
     take_alike = {"ELASTANCE_UNLIKE_EXECUTORS": "1"}
     with started([environment(level, of) | take_alike for of in types]) as gang:
         executors: list[list[Step]] = gang.ask("stage", stage)
-    return [_joined(steps) for steps in zip(*executors, strict=True)]
+    # Under DDP each process has buffers of its own until the next forward pass; those of rank 0 are the model's.
+    counted = 1 if stage.level is None else len(executors)
+    return [joined(steps, counted) for steps in zip(*executors, strict=True)]
 
 
-def _joined(executors: Sequence[Step]) -> Step:
-    [hosting] = [step for step in executors if step.loss is not None]
-    states = list(dict.fromkeys(step.state for step in executors))
+def joined(processes: Sequence[Step], counted: int) -> Step:
+    """Return one step as seen by all processes, with the states of the first `counted` of them."""
+    [hosting] = [step for step in processes if step.loss is not None]
+    states = dict.fromkeys(step.state for step in processes[:counted])
     return Step(hosting.loss, hosting.random, " ".join(states))

@@ -110,4 +110,6 @@ def _random_digest(stage: Stage) -> str:
 
 def _state_digest(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> str:
     named = digests(model, optimizer)
-    return hashlib.sha256("".join(f"{name} {digest}\n" for name, digest in named.items()).encode()).hexdigest()
+    return hashlib.sha256(
+        "".join(f"{name} {digest}\n" for name, digest in named.items()).encode()
+    ).hexdigest()

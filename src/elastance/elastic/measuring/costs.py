@@ -43,7 +43,7 @@ class Effort:
     repeats: int = 8
     steps: int = 3
     workers: int = 8
-    on_progress: Progress = lambda _done, _of: None  # noqa: E731
+    on_progress: Progress = lambda _done, _of: None
 
     @classmethod
     def on(cls, device: str, on_progress: Progress | None = None) -> Effort:
@@ -141,6 +141,10 @@ def _all_models(effort: Effort, contestants: Callable[[Model], dict[str, Contest
         chosen = contestants(model)
         total = len(effort.models) * len(chosen) * effort.repeats
         blocks += in_turns(
-            model, chosen, effort.repeats, effort.steps, lambda total=total: effort.on_progress(next(done), total)
+            model,
+            chosen,
+            effort.repeats,
+            effort.steps,
+            lambda total=total: effort.on_progress(next(done), total),
         )
     return blocks

@@ -69,9 +69,7 @@ class Gang:
 
 
 @contextmanager
-def started(
-    environments: Sequence[Mapping[str, str]], *, core: int | None = None
-) -> Generator[Gang]:
+def started(environments: Sequence[Mapping[str, str]], *, core: int | None = None) -> Generator[Gang]:
     """Start a process per environment, as a gloo group, and end them afterwards.
 
     Args:
@@ -168,6 +166,6 @@ def _serve(pipe: Connection, rank: int, world: int, store: str, core: int | None
         pass
     except InputError as error:
         pipe.send(("refused", str(error)))
-    except Exception as error:  # noqa: BLE001 (whatever it was, the one who asks is told)
+    except Exception as error:
         pipe.send(("failed", f"{type(error).__name__}: {error}"))
     os._exit(0)  # gloo's threads abort or hang a process that leaves by the door

@@ -157,7 +157,9 @@ class Texts(Dataset[Any]):
     """Texts of made-up tokens, each followed by itself."""
 
     def __init__(self, tokens: int) -> None:
-        self._texts = torch.randint(0, _TOKENS, (_SAMPLES, tokens), generator=torch.Generator().manual_seed(0))
+        self._texts = torch.randint(
+            0, _TOKENS, (_SAMPLES, tokens), generator=torch.Generator().manual_seed(0)
+        )
 
     def __len__(self) -> int:
         return _SAMPLES

@@ -26,17 +26,13 @@ class Ratio(NamedTuple):
     half_width: float
 
 
-def ratio(
-    blocks: Iterable[Block], of: str, to: str, quantity: Callable[[Block], float]
-) -> Ratio:
+def ratio(blocks: Iterable[Block], of: str, to: str, quantity: Callable[[Block], float]) -> Ratio:
     """Compare the blocks named `of` with those named `to`, repeat by repeat."""
     values: dict[tuple[str, str, int], float] = {
         (block.name, block.model, block.repeat): quantity(block) for block in blocks
     }
     pairs = [
-        value / values[to, model, repeat]
-        for (name, model, repeat), value in values.items()
-        if name == of
+        value / values[to, model, repeat] for (name, model, repeat), value in values.items() if name == of
     ]
     return estimated(pairs)
 

@@ -88,13 +88,14 @@ def result_document(experiment: Experiment, result: Result[Any]) -> dict[str, An
 
 
 def _write_rows(path: Path, result: Result[Any]) -> None:
-    """Write one line per row; the last column says where its numbers come from."""
+    """Write one line per row; the last column says where its numbers come from, unless rows say so themselves."""
     rows: Sequence[Any] = result.rows
+    own = "provenance" in rows[0]._fields
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*rows[0]._fields, "provenance"])
-        provenance = result.provenance.value
-        writer.writerows([*map(_cell, row), provenance] for row in rows)
+        provenance = () if own else (result.provenance.value,)
+        writer.writerow([*rows[0]._fields, *(() if own else ("provenance",))])
+        writer.writerows([*map(_cell, row), *provenance] for row in rows)
 
 
 def _cell(value: object) -> object:

@@ -28,6 +28,8 @@ class Kind(StrEnum):
     """They are simulated over seeds."""
     SYNTHETIC = "synthetic"
     """They need facts that are not public and were made up instead; never the paper's."""
+    MEASURED = "measured"
+    """They are measured on the machine at hand, and differ from one to the next."""
     IMPOSSIBLE = "not reproducible"
     """They cannot be had."""
 

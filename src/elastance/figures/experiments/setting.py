@@ -32,6 +32,7 @@ class Setting:
         on_progress: Called as histories are finished.
         groups: File of groups the user asked for; None for synthetic ones.
         drift: Drift trace the user asked for; None for a synthetic one.
+        device: Where figures that train do it: ``"cpu"`` or ``"cuda"``.
     """
 
     source: TraceSource
@@ -40,6 +41,7 @@ class Setting:
     on_progress: Progress | None = None
     groups: Path | None = None
     drift: Path | None = None
+    device: str = "cpu"
 
     def task(
         self, workload: str, gpu: str, *, eta: float = 0.5, beta: float = 2.0, published: bool = False
