@@ -5,7 +5,7 @@ BENCH := benchmarks/.venv
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench bench-measure bench-policies bench-split bench-cluster bench-train models clean
+.PHONY: help setup demo test lint format bench bench-measure bench-policies bench-split bench-cluster bench-train bench-elastic models clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ bench-cluster: setup ## Time cluster simulations (ARGS=../shared/data/easyscale:
 
 bench-train: setup ## Time the callbacks of real training against a 10 ms step
 	$(BIN)/python benchmarks/callback_overhead.py $(ARGS)
+
+bench-elastic: setup ## Measure what elastic training costs, beside DDP, accumulation and packing (needs an idle machine)
+	$(BIN)/python benchmarks/elastic_cost.py $(ARGS)
 
 models: setup ## Fit the built-in models anew (needs the public traces)
 	$(BIN)/python scripts/fit_builtin_models.py

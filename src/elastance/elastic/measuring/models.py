@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -96,7 +97,7 @@ class ImageNet(nn.Sequential):
     def __init__(self, width: int) -> None:
         layers: list[nn.Module] = []
         channels = (3, width, 2 * width, 4 * width)
-        for before, after in zip(channels, channels[1:], strict=False):
+        for before, after in itertools.pairwise(channels):
             layers += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
             layers += [nn.MaxPool2d(2)] if after < channels[-1] else [nn.AdaptiveAvgPool2d(4)]
         super().__init__(*layers, nn.Flatten(), nn.Dropout(0.3), nn.Linear(64 * width, _CLASSES))

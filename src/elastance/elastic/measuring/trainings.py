@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from contextlib import contextmanager
@@ -70,7 +71,7 @@ class _Stopwatch:
     def timing(self) -> StepTiming:
         """The last mark is the end of the step, the others are those of mini-batches."""
         marks = self.marks_s
-        each = tuple(after - before for before, after in zip(marks, marks[1:-1], strict=False))
+        each = tuple(after - before for before, after in itertools.pairwise(marks))
         return StepTiming(marks[-1] - marks[0], time.process_time() - self._begun_cpu_s, each)
 
     def _now(self) -> float:

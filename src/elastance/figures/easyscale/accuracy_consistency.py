@@ -89,8 +89,10 @@ def judged(
         (
             "Executors: four with one logical worker each; two with two; three with 2, 1 and 1"
             + (", the last two of an unlike type (SSE only)." if unlike else ", all on one GPU."),
-            "DDP with pinned kernels is DDP with the settings of level D2 on four executors of one type, as in the "
-            "paper (its DDP-heter). D0 with pinned kernels is its D0+D2.",
+            (
+                "DDP with pinned kernels is DDP with the settings of level D2 on four executors of one type, as in "
+                "the paper (its DDP-heter). D0 with pinned kernels is its D0+D2."
+            ),
             "Published (no table): differences of about 0.2 (ResNet50) and 0.0075 to 0.011 (VGG19) in training loss.",
         ),
     )
@@ -121,7 +123,8 @@ def _finding(way: Way, rows: Sequence[ConsistencyRow], steps_per_stage: int, *, 
     checks: list[Check] = [near("steps before the first that differs", broken, equal_steps, 0)]
     if equal_steps < len(own):
         checks.append(reported("largest difference in loss", max(abs(row.difference) for row in own)))
-        claim = f"{way.name}: equal in stage{'s' if stages > 1 else ''} {_stages(stages)}, and different from the next on"
+        plural = "s" if stages > 1 else ""
+        claim = f"{way.name}: equal in stage{plural} {_stages(stages)}, and different from the next on"
     else:
         claim = f"{way.name}: equal in every step of every stage"
     return Finding(claim, tuple(checks), "", f"{way.compared_with}, sha256 after every step", _SEEDS)
@@ -134,7 +137,7 @@ def _stages(count: int) -> str:
 def draw(result: Result[ConsistencyRow], canvas: Canvas) -> None:
     """A panel per level: difference in loss over steps."""
     levels = list(dict.fromkeys(row.level for row in result.rows))
-    grid = canvas.grid(len(levels), 1, above_in=0.42, left=0.1, right=0.985, hspace=0.75)
+    grid = canvas.grid(len(levels), 1, above_in=0.52, left=0.1, right=0.985, hspace=0.75)
     extent = max(abs(row.difference) for row in result.rows) or 1.0
     for place, level in enumerate(levels):
         axes = canvas.figure.add_subplot(grid[place])

@@ -111,13 +111,13 @@ def judged(
             _published_finding(),
         ),
         measured_source(effort.device),
-        f"{MODEL}, {', '.join(map(str, counts))} workers on one core that stands for one device; time: {effort.repeats} "
-        f"repeats of {effort.steps} steps, in turns",
+        f"{MODEL}, {', '.join(map(str, counts))} workers on one core that stands for one device; time: "
+        f"{effort.repeats} repeats of {effort.steps} steps, in turns",
         (
-            "Time of packing is that of a step divided by the number of processes. Dashed lines: out of memory "
-            "from there on (published).",
-            "Memory here: proportional set size (pages that are shared count once), after a forward pass, when "
-            "activations are largest; published: of a V100 with 32 GB.",
+            ("Time of packing is that of a step divided by the number of processes. Dashed lines: out of memory "
+            "from there on (published)."),
+            ("Memory here: proportional set size (pages that are shared count once), after a forward pass, when "
+            "activations are largest; published: of a V100 with 32 GB."),
         ),
     )  # fmt: skip
 
@@ -189,7 +189,7 @@ def _published_finding() -> Finding:
         (
             near("times", at_7, 6.7, 0.05),
             near("throughput", sum(speeds) / len(speeds), 0.934, 0.001),
-            reported("out of memory from", min(k for (way, k), row in of.items() if way == PACKING and row.memory_mib is None)),
+            reported("out of memory from", min(k for (_, k), row in of.items() if row.memory_mib is None)),
         ),
         "",
         "one DDP worker on a V100",
@@ -201,9 +201,9 @@ def draw(result: Result[SharingRow], canvas: Canvas) -> None:
     """Memory above, throughput below; ours on the left."""
     grid = canvas.grid(2, 3, above_in=0.62, left=0.085, right=0.985, wspace=0.24, hspace=0.42)
     shown = [
-        (MODEL.value, "measured here"),
-        ("resnet50", "published (V100)"),
-        ("shufflenetv2", "published (V100)"),
+        (MODEL.value, "here"),
+        ("resnet50", "published, V100"),
+        ("shufflenetv2", "published, V100"),
     ]
     colours = {PACKING: canvas.look.policies["grid"], ELASTIC: canvas.look.energy}
     for column, (model, where) in enumerate(shown):
@@ -221,7 +221,7 @@ def draw(result: Result[SharingRow], canvas: Canvas) -> None:
                     axes.axvline(
                         fits[-1].workers + 0.5, color=colours[way], linewidth=1, linestyle=(0, (4, 2))
                     )
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, 1.12 * axes.dataLim.y1)
             if quantity == "memory_mib":
                 axes.set_title(f"{model}, {where}")
             else:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SEEDS = "one, fixed; what varies is the machine"
 
+ONLY_REPORTED = "nothing is demanded of it"
+
 TOO_NOISY = (
     "other load on the machine: the 95 % intervals are up to ± {width:.1f} {unit} wide, wanted {room:g}"
 )

@@ -80,8 +80,10 @@ def judged(blocks: Sequence[Block], effort: Effort) -> Result[TimeRow]:
         f"two executors with one logical worker each; {effort.repeats} repeats of {effort.steps} steps, in turns",
         (
             f"Time of a step relative to {_BASELINE}. Marks: means; whiskers: 95 % intervals over repeats.",
-            "Published: V100. Vendor kernels were exchanged there for D2; here vector instructions and oneDNN are "
-            "done without.",
+            (
+                "Published: V100. Vendor kernels were exchanged there for D2; here vector instructions and oneDNN "
+                "are done without."
+            ),
         ),
     )
 
@@ -150,7 +152,8 @@ EXPERIMENT = Experiment(
     "easyscale/overhead",
     "EasyScale, Figure 12",
     "What the levels of determinism cost",
-    "D1 adds at most 3 % to a step of stock DDP; D2 little without convolutions; measured here, published numbers beside",
+    "D1 adds at most 3 % to a step of stock DDP; D2 little without convolutions; measured here, "
+    "published numbers beside",
     Kind.MEASURED,
     compute,
     draw,
