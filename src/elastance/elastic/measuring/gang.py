@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -98,6 +98,10 @@ def started(environments: Sequence[Mapping[str, str]], *, core: int | None = Non
                 pipes.append(cast("Connection", ours))
                 processes.append(process)
             yield Gang(processes, pipes)
+        except BaseException:
+            for process in processes:  # nobody waits for what they are at
+                process.kill()
+            raise
         finally:
             for pipe in pipes:
                 pipe.close()  # which tells them to end
@@ -151,8 +155,6 @@ def _seeing(variables: Mapping[str, str]) -> Generator[None]:
 def _serve(pipe: Connection, rank: int, world: int, store: str, core: int | None) -> None:
     """Answer until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who asks ends us
-    if core is not None and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {core})
     try:
         answers: dict[str, Callable[..., Any]] | None = None
         while True:
@@ -160,12 +162,19 @@ def _serve(pipe: Connection, rank: int, world: int, store: str, core: int | None
             if answers is None:
                 from elastance.elastic.measuring import process
 
+                if core is not None and hasattr(os, "sched_setaffinity"):
+                    os.sched_setaffinity(0, {core})  # only now: PyTorch is imported on all of them
                 answers = process.answers(rank, world, store)
             pipe.send(("done", answers[what](*arguments)))
     except EOFError:
         pass
     except InputError as error:
-        pipe.send(("refused", str(error)))
+        _tell(pipe, "refused", str(error))
     except Exception as error:
-        pipe.send(("failed", f"{type(error).__name__}: {error}"))
+        _tell(pipe, "failed", f"{type(error).__name__}: {error}")
     os._exit(0)  # gloo's threads abort or hang a process that leaves by the door
+
+
+def _tell(pipe: Connection, kind: str, what: str) -> None:
+    with suppress(OSError):  # nobody may listen any longer
+        pipe.send((kind, what))
