@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("torch")
 
 from elastance.elastic.measuring import consistency
-from elastance.elastic.measuring.consistency import WAYS, Step, joined, trajectory
+from elastance.elastic.measuring.consistency import VARIANTS, Step, joined, trajectory
 from elastance.elastic.measuring.task import Size
 
 
@@ -20,7 +20,7 @@ def test_executors_must_agree_and_the_last_workers_host_tells_its_loss():
 @pytest.mark.slow
 def test_d1_goes_on_as_ddp_where_d0_does_not(monkeypatch: pytest.MonkeyPatch):
     # Two stages of like executors; unlike ones are for the figure.
-    ddp, d0, d1 = WAYS[:3]
+    ddp, d0, d1 = VARIANTS[:3]
     monkeypatch.setattr(consistency, "STAGES", (("4x1", ("cpu",) * 4), ("1x4", ("cpu",))))
     expected = trajectory(ddp, 4, size=Size.TINY)
     assert trajectory(d1, 4, size=Size.TINY) == expected

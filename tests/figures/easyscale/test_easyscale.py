@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from elastance.elastic.measuring.blocks import Block
-from elastance.elastic.measuring.consistency import WAYS, Step
+from elastance.elastic.measuring.consistency import VARIANTS, Step
 from elastance.elastic.measuring.costs import DDP, WITH, WITHOUT, Effort, Footprint
 from elastance.elastic.measuring.task import Model
 from elastance.errors import InputError
@@ -84,7 +84,7 @@ def trained(breaks: dict[str, int]) -> dict[str, list[Step]]:
             of if number < breaks.get(way.name, STEPS * way.equal_stages) else replace(of, state="other")
             for number, of in enumerate(plain)
         ]
-        for way in WAYS
+        for way in VARIANTS
     }
 
 

@@ -61,7 +61,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Way:
+class Variant:
     """How the job is trained.
 
     Attributes:
@@ -79,13 +79,13 @@ class Way:
     equal_stages: int
 
 
-WAYS = (
-    Way(DDP, None, False, DDP, 3),
-    Way("D0", Level.D0, False, DDP, 1),
-    Way("D1", Level.D1, False, DDP, 2),
-    Way(DDP_PINNED, None, True, DDP_PINNED, 3),
-    Way("D0, pinned kernels", Level.D0, True, DDP_PINNED, 1),
-    Way("D2", Level.D2, True, DDP_PINNED, 3),
+VARIANTS = (
+    Variant(DDP, None, False, DDP, 3),
+    Variant("D0", Level.D0, False, DDP, 1),
+    Variant("D1", Level.D1, False, DDP, 2),
+    Variant(DDP_PINNED, None, True, DDP_PINNED, 3),
+    Variant("D0, pinned kernels", Level.D0, True, DDP_PINNED, 1),
+    Variant("D2", Level.D2, True, DDP_PINNED, 3),
 )
 """The table of EasyScale's Figure 9; its D0+D2 is D0 with the kernels of D2."""
 
@@ -98,7 +98,7 @@ STAGES = (
 
 
 def trajectory(
-    way: Way,
+    way: Variant,
     steps_per_stage: int,
     *,
     size: Size = Size.CPU,

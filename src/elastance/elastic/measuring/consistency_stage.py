@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
+from elastance.elastic import collectives
 from elastance.elastic.measuring.consistency import WORKERS, Step
 from elastance.elastic.measuring.models import workload
 from elastance.elastic.measuring.trainings import batches
@@ -20,7 +20,8 @@ from elastance.elastic.recovery import Suspended
 from elastance.elastic.trial_record import digests
 
 if TYPE_CHECKING:
-    from elastance.elastic.measuring.consistency import Stage
+    from elastance.elastic import collectives
+from elastance.elastic.measuring.consistency import Stage
     from elastance.elastic.measuring.models import Workload
 
 _SEED = 100
@@ -56,7 +57,7 @@ def _with_ddp(
         seen = (loss, _random_digest(stage)) if rank == WORKERS - 1 else (None, "")
         optimizer.step()
         steps.append(Step(*seen, _state_digest(model, optimizer)))
-    dist.barrier()
+    collectives.wait_for_all(collectives.gloo_group())
     return steps
 
 

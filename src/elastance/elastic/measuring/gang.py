@@ -95,7 +95,7 @@ def started(environments: Sequence[Mapping[str, str]], *, core: int | None = Non
                 with _seeing({"OMP_NUM_THREADS": "1", **variables}):
                     process.start()
                 theirs.close()
-                pipes.append(cast("Connection", ours))
+                pipes.append(ours)
                 processes.append(process)
             yield Gang(processes, pipes)
         except BaseException:

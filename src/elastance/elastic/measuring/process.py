@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch.distributed as dist
@@ -42,4 +43,4 @@ def answers(rank: int, world: int, store: str) -> dict[str, Callable[..., Any]]:
         own.step(lambda: seen.append(occupied_bytes(task.device)))
         return max(seen)
 
-    return {"steps": steps, "memory": memory, "stage": lambda stage: train_stage(rank, stage)}
+    return {"steps": steps, "memory": memory, "stage": partial(train_stage, rank)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
-from elastance.elastic.measuring.consistency import STAGES, WAYS, Step, Way, trajectory
+from elastance.elastic.measuring.consistency import STAGES, VARIANTS, Step, Variant, trajectory
 from elastance.elastic.measuring.gang import require_device
 from elastance.elastic.measuring.task import Size
 from elastance.figures.easyscale.measured import measured_source
@@ -55,7 +55,7 @@ def compute(setting: Setting) -> Result[ConsistencyRow]:
     """Train through all stages at every level, and with DDP."""
     require_device(setting.device)
     on_gpu = setting.device == "cuda"
-    ways = [way for way in WAYS if not (on_gpu and way.pinned)]
+    ways = [way for way in VARIANTS if not (on_gpu and way.pinned)]
     total = sum(1 if way.level is None else len(STAGES) for way in ways)
     done = count(1)
 
@@ -76,7 +76,7 @@ def judged(
     trained: Mapping[str, Sequence[Step]], steps_per_stage: int, device: str = "cpu"
 ) -> Result[ConsistencyRow]:
     """Return rows and findings of what was trained, by name of the way."""
-    ways = [way for way in WAYS if way.level is not None and way.name in trained]
+    ways = [way for way in VARIANTS if way.level is not None and way.name in trained]
     rows = [row for way in ways for row in _rows(way, trained, steps_per_stage)]
     # Executors that share one GPU are not unlike: nothing breaks D1 there.
     unlike = device == "cpu"
@@ -98,7 +98,7 @@ def judged(
     )
 
 
-def _rows(way: Way, trained: Mapping[str, Sequence[Step]], steps_per_stage: int) -> list[ConsistencyRow]:
+def _rows(way: Variant, trained: Mapping[str, Sequence[Step]], steps_per_stage: int) -> list[ConsistencyRow]:
     pairs = zip(trained[way.name], trained[way.compared_with], strict=True)
     rows: list[ConsistencyRow] = []
     for number, (ours, ddp) in enumerate(pairs):
@@ -113,7 +113,7 @@ def _rows(way: Way, trained: Mapping[str, Sequence[Step]], steps_per_stage: int)
     return rows
 
 
-def _finding(way: Way, rows: Sequence[ConsistencyRow], steps_per_stage: int, *, unlike: bool) -> Finding:
+def _finding(way: Variant, rows: Sequence[ConsistencyRow], steps_per_stage: int, *, unlike: bool) -> Finding:
     own = [row for row in rows if row.level == way.name]
     stages = (
         len(STAGES) if way.level is not None and way.level.keeps_layout and not unlike else way.equal_stages
