@@ -20,8 +20,7 @@ from elastance.elastic.recovery import Suspended
 from elastance.elastic.trial_record import digests
 
 if TYPE_CHECKING:
-    from elastance.elastic import collectives
-from elastance.elastic.measuring.consistency import Stage
+    from elastance.elastic.measuring.consistency import Stage
     from elastance.elastic.measuring.models import Workload
 
 _SEED = 100
