@@ -1,4 +1,4 @@
-"""The figures of EasyScale on made-up measurements; nothing here trains or is timed."""
+"""The figures of EasyScale that measure, on made-up measurements; nothing here trains or is timed."""
 
 import csv
 from dataclasses import replace
@@ -12,7 +12,6 @@ from elastance.elastic.measuring.costs import DDP, WITH, WITHOUT, Effort, Footpr
 from elastance.elastic.measuring.task import Model
 from elastance.errors import InputError
 from elastance.figures.easyscale import (
-    EXPERIMENTS,
     accuracy_consistency,
     context_switch,
     gpu_sharing,
@@ -31,6 +30,11 @@ from pictures import overlaps, texts
 
 EFFORT = Effort(repeats=3, steps=1)
 STEPS = 5
+
+EXPERIMENTS = tuple(
+    module.EXPERIMENT
+    for module in (accuracy_consistency, gpu_sharing, context_switch, overhead, gradient_sync)
+)
 
 
 def blocks(name: str, factor: float, mini_batches: int, *, spread: float = 0.001) -> list[Block]:
@@ -103,7 +107,7 @@ def results() -> dict[str, Result]:
 
 
 def test_all_are_found_by_name():
-    assert find_experiments(["easyscale/all"])[: len(EXPERIMENTS)] == EXPERIMENTS
+    assert set(EXPERIMENTS) <= set(find_experiments(["easyscale/all"]))
     assert {of.name for of in EXPERIMENTS} == {f"easyscale/{name}" for name in results()}
 
 
