@@ -74,7 +74,7 @@ class Footprint:
 def overhead(effort: Effort) -> list[Block]:
     """Measure stock DDP, D1 and D2 with one logical worker per executor, two executors.
 
-    D2 is for CPUs only.
+    D2 on CPUs only: what it pins on a GPU is not measured here.
     """
     levels = [Level.D1] if effort.device == "cuda" else [Level.D1, Level.D2]
     with ExitStack() as stack:
