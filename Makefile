@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 BENCH := benchmarks/.venv
 ARGS ?=
+# Two processes of tests, each file in one of them; PARALLEL= for none, as when debugging.
+PARALLEL ?= -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format bench bench-measure bench-policies bench-split bench-cluster bench-train bench-elastic models clean
@@ -23,7 +25,7 @@ demo: setup ## Run the main job on the built-in models: a table, and a picture i
 	$(BIN)/elastance simulate recurring --seeds 0:20 --plot demo.png
 
 test: setup ## Run all tests (ARGS="-m 'not slow'" for the quick ones)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 lint: setup ## Style, types and import contracts
 	$(BIN)/ruff check .

@@ -24,6 +24,7 @@ first = step = int(saved.read_text()) if saved.exists() else 0
 link.tell(Progress(first, step, 10))
 print("begins", step, wishes.placement, os.environ["WORLD_SIZE"], os.getpid())
 executed = Path(wishes.checkpoints) / f"executed-{rank}"
+stop = Path(json.loads(os.environ["ELASTANCE_ASSIGNMENT"])["directory"]) / "stop"
 while step < 10:
     step += 1
     link.tell(Progress(first, step, 10))
@@ -40,9 +41,10 @@ while step < 10:
         if act[0] == "kill" and rank == act[1] and f"{step}-kill" not in seen:
             executed.write_text(" ".join(seen | {f"{step}-kill"}))
             os.kill(os.getpid(), signal.SIGKILL)
-        if act[0] == "wait-for-stop" and rank == 0:
-            print("waits")
-            while not link.stop_asked():
+        if act[0] == "wait-for-stop":
+            if rank == 0:
+                print("waits")
+            while not stop.exists():
                 time.sleep(0.01)
         if act[0] == "wait":
             print("waits")
@@ -50,6 +52,8 @@ while step < 10:
     if rank == 0 and link.stop_asked():
         saved.write_text(str(step))
         link.tell(Progress(first, step, 10, True))
+        sys.exit(75)
+    if rank != 0 and stop.exists():
         sys.exit(75)
 print("done")
 """

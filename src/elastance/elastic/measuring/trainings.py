@@ -69,9 +69,9 @@ class _Stopwatch:
         self.marks_s.append(self._now())
 
     def timing(self) -> StepTiming:
-        """The last mark is the end of the step, the others are those of mini-batches."""
+        """The last mark is the end of the step, the others are the ends of mini-batches."""
         marks = self.marks_s
-        each = tuple(after - before for before, after in itertools.pairwise(marks))
+        each = tuple(after - before for before, after in itertools.pairwise(marks[:-1]))
         return StepTiming(marks[-1] - marks[0], time.process_time() - self._begun_cpu_s, each)
 
     def _now(self) -> float:
