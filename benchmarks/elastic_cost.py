@@ -1,8 +1,9 @@
 """What elastic training costs, each figure with its target: ``make bench-elastic``.
 
 One run on one machine: trainings take turns, so that other load falls on all alike; numbers are medians over repeats,
-with the 95 % interval of their mean beside. A target is judged only where that interval is narrower than what it asks
-for; else the line says "too noisy": run it on an idle machine. The last table is in the form of docs/elastic.md.
+with the 95 % interval of their mean beside. A target is judged only where that interval is on one side of it, or
+narrower than what it asks for; else the line says "too noisy": run it on an idle machine. The last table is in the
+form of docs/elastic.md.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from elastance.elastic.measuring.costs import (
 )
 from elastance.elastic.measuring.gang import require_device
 from elastance.elastic.measuring.machine import machine_in_words
-from elastance.elastic.measuring.ratios import ratio
+from elastance.elastic.measuring.ratios import Ratio, averaged, ratio
 from elastance.elastic.measuring.task import Model, Size
 from elastance.figures.easyscale.gpu_sharing import COUNTS, gradient_mib
 
@@ -90,12 +91,9 @@ def switches(effort: Effort) -> list[bool]:
     held: list[bool] = []
     for model in effort.models:
         held += extra("switching contexts", blocks, model, WITH, WITHOUT, 2.0)
-    means = [ratio(of_model(blocks, model), WITH, WITHOUT, wall).median for model in effort.models]
-    widths = [ratio(of_model(blocks, model), WITH, WITHOUT, wall).half_width for model in effort.models]
-    mean = 100 * (sum(means) / len(means) - 1)
-    return held + report(
-        "switching contexts, mean over models", f"{mean:+.2f} %", 0.5, mean <= 0.5, 100 * max(widths), "%"
-    )
+    mean = averaged(ratio(of_model(blocks, model), WITH, WITHOUT, wall) for model in effort.models)
+    said = f"{100 * (mean.median - 1):+.2f} % ± {100 * mean.half_width:.2f}"
+    return held + report("switching contexts, mean over models", said, 0.5, judged(mean, 0.5))
 
 
 def memories(effort: Effort) -> list[bool]:
@@ -112,17 +110,12 @@ def memories(effort: Effort) -> list[bool]:
         )
         more = 100 * (found["elastic", count] / found["elastic", 1] - 1)
         what = f"memory of {count} logical workers over 1 ({Model.IMAGE_NET})"
-        held += report(what, f"{more:+.1f} %", room, more <= room, 0.0, "%")
+        held += report(what, f"{more:+.1f} %", room, more <= room)
     largest = COUNTS[-1]
     times = found[DDP, largest] / found["elastic", largest]
     what = f"memory of packing {largest} workers over one executor with them"
     return held + report(
-        what,
-        f"{times:.1f} times ({found[DDP, largest]:.0f} and {found['elastic', largest]:.0f} MiB)",
-        None,
-        True,
-        0.0,
-        "",
+        what, f"{times:.1f} times ({found[DDP, largest]:.0f} and {found['elastic', largest]:.0f} MiB)"
     )
 
 
@@ -144,16 +137,22 @@ def extra(
     time, processor = (ratio(of_model(blocks, model), of, to, quantity) for quantity in quantities)
     more = 100 * (time.median - 1)
     said = f"{more:+.1f} % ± {100 * time.half_width:.1f} (processor {100 * (processor.median - 1):+.1f} %)"
-    return report(f"{what}: {model}", said, limit, limit is None or more <= limit, 100 * time.half_width, "%")
+    return report(f"{what}: {model}", said, limit, None if limit is None else judged(time, limit))
 
 
-def report(what: str, found: str, limit: float | None, holds: bool, width: float, unit: str) -> list[bool]:
+def judged(found: Ratio, limit: float) -> bool | None:
+    """Whether a ratio is at most `limit` per cent more than 1; None if that cannot be told."""
+    most = 1 + limit / 100
+    return found.median <= most if found.decides(most, limit / 100) else None
+
+
+def report(what: str, found: str, limit: float | None = None, holds: bool | None = None) -> list[bool]:
     """Print a figure; return whether it held its target, if it has one and can be judged."""
-    verdict = "" if limit is None else "too noisy" if width > limit else "held" if holds else "MISSED"
-    target = "" if limit is None else f"at most {limit:+.1f} {unit}"
+    verdict = "" if limit is None else "too noisy" if holds is None else "held" if holds else "MISSED"
+    target = "" if limit is None else f"at most {limit:+.1f} %"
     print(f"  {what:62} {found:38} {target:18} {verdict}", flush=True)
     ROWS.append(f"| {what} | {found} | {target} | {verdict} |")
-    return [] if verdict in ("", "too noisy") else [holds]
+    return [] if holds is None else [holds]
 
 
 if __name__ == "__main__":

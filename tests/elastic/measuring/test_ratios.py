@@ -3,7 +3,7 @@ import math
 import pytest
 
 from elastance.elastic.measuring.blocks import Block, summarized
-from elastance.elastic.measuring.ratios import estimated, ratio
+from elastance.elastic.measuring.ratios import Ratio, averaged, estimated, ratio
 from elastance.elastic.measuring.task import Model, StepTiming
 
 
@@ -34,3 +34,16 @@ def test_a_block_has_the_slowest_process_and_the_processors_of_all():
     assert (of.step_s, of.repeat) == (2.5, 4)
     assert of.cpu_s == pytest.approx(2.1)
     assert of.micro_batches_s == pytest.approx((0.3, 1.7))
+
+
+def test_a_limit_is_decided_from_one_side_of_the_interval_or_by_a_narrow_one():
+    far, wide, narrow = Ratio(0.7, 0.7, 0.2), Ratio(1.0, 1.0, 0.2), Ratio(1.02, 1.02, 0.02)
+    assert far.decides(1.03, 0.03)
+    assert Ratio(1.4, 1.4, 0.2).decides(1.03, 0.03)
+    assert not wide.decides(1.03, 0.03)
+    assert narrow.decides(1.03, 0.03)
+
+
+def test_independent_ratios_average_to_a_narrower_interval():
+    found = averaged([Ratio(1.0, 1.1, 0.3), Ratio(1.2, 1.1, 0.4)])
+    assert (found.mean, found.median, found.half_width) == pytest.approx((1.1, 1.1, 0.25))

@@ -25,6 +25,19 @@ class Ratio(NamedTuple):
     median: float
     half_width: float
 
+    def decides(self, limit: float, room: float) -> bool:
+        """Whether it can be told on which side of `limit` it is: the interval is on one, or no wider than `room`."""
+        return self.half_width <= max(room, abs(self.mean - limit))
+
+
+def averaged(ratios: Iterable[Ratio]) -> Ratio:
+    """Return the average of ratios that were measured independently."""
+    each = list(ratios)
+    half_width = math.hypot(*(of.half_width for of in each)) / len(each)
+    return Ratio(
+        statistics.fmean(of.mean for of in each), statistics.fmean(of.median for of in each), half_width
+    )
+
 
 def ratio(blocks: Iterable[Block], of: str, to: str, quantity: Callable[[Block], float]) -> Ratio:
     """Compare the blocks named `of` with those named `to`, repeat by repeat."""

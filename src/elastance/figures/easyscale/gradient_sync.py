@@ -55,7 +55,7 @@ def judged(blocks: Sequence[Block], effort: Effort) -> Result[TimeRow]:
         for model in models
         for variant in (OTHERS, LAST, ALL, ACCUMULATION)
     }
-    noise = too_noisy([of for (_, variant), of in ratios.items() if variant == OTHERS], 0.1)
+    noise = too_noisy([of for (_, variant), of in ratios.items() if variant == OTHERS], 1.0, 0.1)
     return Result(
         rows,
         (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from elastance.elastic.measuring.machine import machine_in_words
@@ -81,13 +80,13 @@ def ratio_of(rows: Iterable[TimeRow], model: str, variant: str, provenance: Prov
     )
 
 
-def too_noisy(ratios: Iterable[Ratio], room: float) -> str:
-    """Return why ratios cannot be judged within `room`; empty if they can.
+def too_noisy(ratios: Iterable[Ratio], limit: float, room: float) -> str:
+    """Return why it cannot be told on which side of `limit` ratios are; empty if it can, to within `room`.
 
     A machine that does other work beside gives intervals wider than what is to be told apart.
     """
-    width = max((of.half_width for of in ratios), default=math.inf)
-    if width <= room:
+    width = max((of.half_width for of in ratios if not of.decides(limit, room)), default=0.0)
+    if width == 0.0:
         return ""
     return TOO_NOISY.format(width=100 * width, unit="points", room=100 * room)
 

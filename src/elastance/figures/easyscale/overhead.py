@@ -61,7 +61,7 @@ def judged(blocks: Sequence[Block], effort: Effort) -> Result[TimeRow]:
             "%",
             _BASELINE,
             SEEDS,
-            too_noisy(of_d1.values(), LARGEST),
+            too_noisy(of_d1.values(), 1 + LARGEST, LARGEST),
         ),
         Finding(
             "D2 is cheap for attention and perceptrons, dear for convolutions",
