@@ -5,6 +5,7 @@ from elastance.scheduling.contract import ClusterState, JobState, Scheduler, Sta
 from elastance.scheduling.easyscale import EasyScaleHeter, EasyScaleHomo
 from elastance.scheduling.energy_elastic import EnergyElastic
 from elastance.scheduling.gang import Fifo, FifoBackfill, Srtf, Tiresias, YarnCs, gang_plan
+from elastance.scheduling.gang_queues import GangQueue, Progress
 from elastance.scheduling.limits import LimitBook, LimitedPlan, foreseen_step_s
 from elastance.scheduling.plan_book import PlanBook, Proposal
 from elastance.scheduling.plans import Demand, Plan, best_plan
@@ -17,6 +18,7 @@ from elastance.scheduling.published import (
     PublishedScheduler,
     PublishedYarnCs,
 )
+from elastance.scheduling.queues import queue_of
 from elastance.scheduling.registry import (
     SchedulerInfo,
     build_scheduler,
@@ -34,6 +36,7 @@ __all__ = [
     "EnergyElastic",
     "Fifo",
     "FifoBackfill",
+    "GangQueue",
     "Holding",
     "JobState",
     "LimitBook",
@@ -42,6 +45,7 @@ __all__ = [
     "Plan",
     "PlanBook",
     "PowerCap",
+    "Progress",
     "Proposal",
     "PublishedEasyScale",
     "PublishedJob",
@@ -58,6 +62,7 @@ __all__ = [
     "find_scheduler",
     "foreseen_step_s",
     "gang_plan",
+    "queue_of",
     "registered_schedulers",
     "require_cap",
 ]
