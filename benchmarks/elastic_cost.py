@@ -11,8 +11,10 @@ from __future__ import annotations
 import argparse
 import os
 from dataclasses import replace
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
+from elastance.elastic.measuring.bare_switch import bare_switch_s
 from elastance.elastic.measuring.costs import (
     ACCUMULATION,
     DDP,
@@ -93,7 +95,24 @@ def switches(effort: Effort) -> list[bool]:
         held += extra("switching contexts", blocks, model, WITH, WITHOUT, 2.0)
     mean = averaged(ratio(of_model(blocks, model), WITH, WITHOUT, wall) for model in effort.models)
     said = f"{100 * (mean.median - 1):+.2f} % ± {100 * mean.half_width:.2f}"
-    return held + report("switching contexts, mean over models", said, 0.5, judged(mean, 0.5))
+    held += report("switching contexts, mean over models", said, 0.5, judged(mean, 0.5))
+    return held + bare_switches(effort, blocks)
+
+
+def bare_switches(effort: Effort, blocks: Sequence[Block]) -> list[bool]:
+    """Switching timed by itself, which other load hardly disturbs, over a mini-batch without it."""
+    held: list[bool] = []
+    shares: list[float] = []
+    for model in effort.models:
+        alone_s = bare_switch_s(model, effort.size, effort.device, effort.workers)
+        mini_batch_s = median(
+            each for of in of_model(blocks, model) if of.name == WITHOUT for each in of.micro_batches_s
+        )
+        shares.append(100 * alone_s / mini_batch_s)
+        said = f"{shares[-1]:.2f} % ({1e6 * alone_s:.0f} us in {1e3 * mini_batch_s:.0f} ms)"
+        held += report(f"a switch by itself, of a mini-batch: {model}", said, 2.0, shares[-1] <= 2.0)
+    mean = fmean(shares)
+    return held + report("a switch by itself, mean over models", f"{mean:.2f} %", 0.5, mean <= 0.5)
 
 
 def memories(effort: Effort) -> list[bool]:
