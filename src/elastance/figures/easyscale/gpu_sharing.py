@@ -202,8 +202,8 @@ def draw(result: Result[SharingRow], canvas: Canvas) -> None:
     grid = canvas.grid(2, 3, above_in=0.62, left=0.085, right=0.985, wspace=0.24, hspace=0.42)
     shown = [
         (MODEL.value, "here"),
-        ("resnet50", "published, V100"),
-        ("shufflenetv2", "published, V100"),
+        ("resnet50", "published"),
+        ("shufflenetv2", "published"),
     ]
     colours = {PACKING: canvas.look.policies["grid"], ELASTIC: canvas.look.energy}
     for column, (model, where) in enumerate(shown):
