@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from elastance.elastic.data_order import DataOrder
     from elastance.elastic.levels import Level
 
+UNLIKE_EXECUTORS = "ELASTANCE_UNLIKE_EXECUTORS"
+"""Environment variable: 1 lets executors in that compute differently, to show that bits are not DDP's then."""
+
 _NAMES = {
     "accumulate": "mini-batches per global step (accumulate)",
     "batch_size": "batch size per logical worker",
@@ -57,8 +60,7 @@ def identity_of(
             for name, tensor in tensors.items()
         },
     }
-    # Set only to show what comes of executors that compute differently.
-    if level.follows_ddp and os.environ.get("ELASTANCE_UNLIKE_EXECUTORS") != "1":
+    if level.follows_ddp and os.environ.get(UNLIKE_EXECUTORS) != "1":
         identity |= {
             "data": data,
             "torch": str(torch.__version__),

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from elastance.elastic.executor import Executor
 
 
-_WITHOUT_SWITCHING = "ELASTANCE_WITHOUT_SWITCHING"
+WITHOUT_SWITCHING = "ELASTANCE_WITHOUT_SWITCHING"
+"""Environment variable; see `switching_is_off`."""
 
 
 @dataclass
@@ -133,7 +134,7 @@ def switching_is_off() -> bool:
 
     Asked for by ``ELASTANCE_WITHOUT_SWITCHING=1``; all else stays as the level has it.
     """
-    return os.environ.get(_WITHOUT_SWITCHING, "") not in ("", "0")
+    return os.environ.get(WITHOUT_SWITCHING, "") not in ("", "0")
 
 
 def _copies(tensors: Iterable[torch.Tensor]) -> list[torch.Tensor]:

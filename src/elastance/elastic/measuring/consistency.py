@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from elastance.elastic.identity import UNLIKE_EXECUTORS
 from elastance.elastic.levels import Level
 from elastance.elastic.measuring.gang import started
 from elastance.elastic.measuring.task import Model, Size
@@ -145,7 +146,7 @@ def trajectory(
 def _run(stage: Stage, types: Sequence[str]) -> list[Step]:
     level = Level.D2 if stage.pinned else Level.D1
     # Unlike executors are refused below D2; here it is to be seen what comes of them.
-    take_alike = {"ELASTANCE_UNLIKE_EXECUTORS": "1"}
+    take_alike = {UNLIKE_EXECUTORS: "1"}
     with started([environment(level, of) | take_alike for of in types]) as gang:
         executors: list[list[Step]] = gang.ask("stage", stage)
     # Under DDP each process has buffers of its own until the next forward pass; those of rank 0 are the model's.

@@ -13,6 +13,7 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler
 
+from elastance.elastic.logical_worker import WITHOUT_SWITCHING
 from elastance.elastic.measuring.models import workload
 from elastance.elastic.measuring.task import Model, StepTiming, Task, Way
 from elastance.elastic.preparation import prepare
@@ -174,13 +175,12 @@ def batches(recipe: Workload, workers: int, rank: int) -> Iterator[Any]:
 
 @contextmanager
 def _switching(wanted: bool) -> Generator[None]:
-    name = "ELASTANCE_WITHOUT_SWITCHING"
-    before = os.environ.get(name)
-    os.environ[name] = "0" if wanted else "1"
+    before = os.environ.get(WITHOUT_SWITCHING)
+    os.environ[WITHOUT_SWITCHING] = "0" if wanted else "1"
     try:
         yield
     finally:
         if before is None:
-            del os.environ[name]
+            del os.environ[WITHOUT_SWITCHING]
         else:
-            os.environ[name] = before
+            os.environ[WITHOUT_SWITCHING] = before
