@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from elastance.figures.schedules import HEADER_IN, draw_heading, policy_name
-from elastance.figures.style import WIDTH_INCHES, drawing, find_theme
+from elastance.figures.schedules import HEADER_IN, headed_figure, policy_name
+from elastance.figures.style import drawing, find_theme
 from elastance.simulate.cluster import Activity
 
 if TYPE_CHECKING:
@@ -88,18 +88,13 @@ def draw_cluster_gantt(comparison: ClusterComparison, *, theme: str = "light") -
     Raises:
         InputError: There is no such theme.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     look = find_theme(theme)
     histories = [result.histories[0] for result in comparison.policies]
     panel = max(0.7, _ROW_IN * len(shown_jobs(histories[0])))
     between = _BETWEEN_IN * (len(histories) - 1)
     height = HEADER_IN + _LEGEND_IN + 0.35 + panel * len(histories) + between + 0.45
     with drawing(look):
-        figure = Figure(figsize=(WIDTH_INCHES, height))
-        FigureCanvasAgg(figure)
-        draw_heading(figure, comparison, height)
+        figure = headed_figure(comparison, height)
         _legend(figure, comparison, look, 1 - (HEADER_IN + 0.12) / height)
         grid = figure.add_gridspec(
             len(histories), 1, left=0.1, right=0.985, hspace=_BETWEEN_IN / panel, bottom=0.45 / height,

@@ -43,16 +43,11 @@ def draw_cluster_comparison(comparison: ClusterComparison, *, theme: str = "ligh
     Raises:
         InputError: There is no such theme.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     look = find_theme(theme)
     rows = len(comparison.policies) * _BAR + 0.12
     height = HEADER_IN + 2 * rows + 1.05
     with drawing(look):
-        figure = Figure(figsize=(WIDTH_INCHES, height))
-        FigureCanvasAgg(figure)
-        draw_heading(figure, comparison, height)
+        figure = headed_figure(comparison, height)
         grid = figure.add_gridspec(
             2, 2, left=0.16, right=0.985, wspace=0.07, hspace=0.5 / rows,
             top=1 - (HEADER_IN + 0.2) / height, bottom=0.25 / height,
@@ -75,15 +70,10 @@ def draw_cluster_allocation(comparison: ClusterComparison, *, theme: str = "ligh
     Raises:
         InputError: There is no such theme.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     look = find_theme(theme)
     height = HEADER_IN + 0.5 + len(comparison.policies) * _PANEL + 0.4
     with drawing(look):
-        figure = Figure(figsize=(WIDTH_INCHES, height))
-        FigureCanvasAgg(figure)
-        draw_heading(figure, comparison, height)
+        figure = headed_figure(comparison, height)
         _legend(figure, look, 1 - (HEADER_IN + 0.12) / height)
         grid = figure.add_gridspec(
             len(comparison.policies), 1, left=0.075, right=0.985, hspace=0.3,
@@ -169,8 +159,13 @@ def _legend(figure: Figure, look: Theme, y: float) -> None:
     figure.legend(handles=handles, loc="center left", bbox_to_anchor=(0.065, y), ncols=3, handlelength=1.4)
 
 
-def draw_heading(figure: Figure, comparison: ClusterComparison, height: float) -> None:
-    """Say what was simulated, from what, above the panels of a figure `height` inches high."""
+def headed_figure(comparison: ClusterComparison, height: float) -> Figure:
+    """Return a figure `height` inches high that says what was simulated, from what, above where its panels go."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH_INCHES, height))
+    FigureCanvasAgg(figure)
     seeds = len(comparison.policies[0].seeds)
     kind = "Synthetic jobs" if comparison.workload.provenance == "model" else "Jobs"
     workload, modelled = comparison.workload, comparison.step_times.source.provenance == "model"
@@ -183,10 +178,13 @@ def draw_heading(figure: Figure, comparison: ClusterComparison, height: float) -
     ]
     lines[0] += ", published simulator replayed" if comparison.compat else ""
     lines[1] += "; power: assumed, idle and board power by GPU type"
+    profiled = {profile.application for profile in comparison.profiles}
+    lines[1] += f"; as profiled: {shortened(', '.join(sorted(profiled)), 40)}" if profiled else ""
     heading = f"{len(comparison.workload.jobs):,} jobs on {comparison.cluster}"
     figure.text(0.012, 1 - 0.11 / height, heading, size=12, weight="bold", va="top")
     for number, line in enumerate(lines):
         figure.text(0.012, 1 - (0.36 + 0.17 * number) / height, line, va="top", alpha=0.8)
+    return figure
 
 
 def policy_name(name: str) -> str:
