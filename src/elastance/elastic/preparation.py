@@ -25,7 +25,13 @@ from elastance.elastic.job import ElasticJob, Machinery
 from elastance.elastic.launching.assignment import Wishes
 from elastance.elastic.launching.link import under_launcher
 from elastance.elastic.levels import Level
-from elastance.elastic.logical_worker import Contexts, LogicalWorker, SharedContext, switching_is_off
+from elastance.elastic.logical_worker import (
+    WITHOUT_SWITCHING,
+    Contexts,
+    LogicalWorker,
+    SharedContext,
+    switching_is_off,
+)
 from elastance.elastic.numerics import pin_kernels
 from elastance.elastic.placement import Placement
 from elastance.elastic.random_state import RandomState, seed_all
@@ -137,11 +143,7 @@ def prepare(
     order = DataOrder(
         _length(dataset), workers, batch_size, sampler_seed, shuffle, drop_last, sampler_drop_last, accumulate
     )
-    if not order.steps_per_epoch:
-        raise InputError(
-            f"an epoch has no step: {order.samples} samples over {workers} logical workers make no full "
-            f"mini-batch of {batch_size}; use a smaller batch size, or drop_last=False"
-        )
+    _check_steps(order)
     device = next(iter(named.values())).device
     if level.pins_kernels:
         pin_kernels(device)
@@ -155,15 +157,9 @@ def prepare(
     with torch.no_grad():
         executor.copy_from_first([*model.parameters(), *model.buffers()])
     hosted = _seeded(executor, seed, device)
-    recovery = None
-    if checkpoints is not None:
-        if switching_is_off():
-            raise InputError("ELASTANCE_WITHOUT_SWITCHING is set: that is for measuring, without checkpoints")
-        kept = Checkpoints(Path(checkpoints), identity, checkpoint_every)
-        training = TrainingState(model, optimizer, extra)
-        recovery = Recovery(executor, kept, training, hosted, feed, order)
-    elif checkpoint_every is not None:
-        raise InputError(f"checkpoint_every={checkpoint_every}: name a directory too, with checkpoints=")
+    kept = _kept(checkpoints, checkpoint_every, identity)
+    training = TrainingState(model, optimizer, extra)
+    recovery = None if kept is None else Recovery(executor, kept, training, hosted, feed, order)
     transport = Transport(executor)
     contexts: Switching = SharedContext()
     gradients: Gradients = GradientsAsTheyCome(named, executor)
@@ -212,6 +208,25 @@ def _stated(workers: int | None) -> int:
             "workers=N is missing: say it here, or start the script with `elastance launch --workers N`"
         )
     return workers
+
+
+def _check_steps(order: DataOrder) -> None:
+    if not order.steps_per_epoch:
+        raise InputError(
+            f"an epoch has no step: {order.samples} samples over {order.workers} logical workers make no full "
+            f"mini-batch of {order.batch_size}; use a smaller batch size, or drop_last=False"
+        )
+
+
+def _kept(directory: Path | str | None, every: int | None, identity: dict[str, Any]) -> Checkpoints | None:
+    """Where checkpoints of the job are kept; None if they are not."""
+    if directory is None:
+        if every is not None:
+            raise InputError(f"checkpoint_every={every}: name a directory too, with checkpoints=")
+        return None
+    if switching_is_off():
+        raise InputError(f"{WITHOUT_SWITCHING} is set: that is for measuring, without checkpoints")
+    return Checkpoints(Path(directory), identity, every)
 
 
 def _level(level: Level | str) -> Level:
